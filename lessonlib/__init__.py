@@ -1,0 +1,1 @@
+"""Streaming system design, learned by breaking it."""
