@@ -1,0 +1,86 @@
+"""What stops a runaway: a budget of steps for code that awaits for ever, a watchdog for code that never does.
+
+`while True: await asyncio.sleep(0)` comes back to the event loop, which counts its steps and stops.
+`while True: pass` never comes back: only another thread can stop it, by raising an exception in it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lessonlib.errors import LessonError
+
+MAX_STEPS = 20_000_000
+WATCHDOG_S = 5.0
+
+
+class StepBudgetExceeded(LessonError):
+    """A simulation ran more callbacks than it may."""
+
+    def __init__(self, max_steps: int, when: str, waiting: str = "") -> None:
+        super().__init__(
+            f"stopped after {max_steps} steps, at {when} of virtual time: does a loop run without end? "
+            "Make it wait for something (`await asyncio.sleep(...)`), or give it a limit."
+            + (f"\n{waiting}" if waiting else "")
+        )
+        self.when = when
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (LessonError, self.args)
+
+
+class Runaway(KeyboardInterrupt):
+    """Raised inside code that never gives way. Derived from KeyboardInterrupt, since `except Exception` and
+    asyncio both let that through."""
+
+
+class _Progress:
+    """A count that moves as long as an event loop gets its turn."""
+
+    steps = 0
+
+
+progress = _Progress()
+
+
+@contextmanager
+def watchdog(limit_s: float = WATCHDOG_S) -> Iterator[None]:
+    """Raise Runaway in the calling thread once it has made no progress for `limit_s` seconds of real time.
+
+    Progress is a turn of a simulation's event loop; a whole simulation may take longer. Works on any thread.
+    Code that catches even KeyboardInterrupt is asked again every `limit_s`; only a process limit stops that.
+    """
+    target = threading.get_ident()
+    lock = threading.Lock()
+    over = threading.Event()
+    fired = False
+
+    def watch() -> None:
+        nonlocal fired
+        seen, since = progress.steps, time.monotonic()
+        while not over.wait(min(0.1, limit_s / 4)):
+            if progress.steps != seen:
+                seen, since = progress.steps, time.monotonic()
+            elif time.monotonic() - since > limit_s:
+                with lock:
+                    if not over.is_set():
+                        fired = True
+                        _raise_in(target, Runaway)
+                since = time.monotonic()
+
+    threading.Thread(target=watch, name="watchdog", daemon=True).start()
+    try:
+        yield
+    finally:
+        with lock:
+            over.set()
+            if fired:
+                _raise_in(target, None)  # take back an exception that has not been delivered yet
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error) if error else None)
