@@ -450,7 +450,7 @@ def _match(elements: Iterable[_Element], tokens: list[str], attempt: _Attempt) -
         token = tokens[attempt.at] if attempt.at < len(tokens) else ""
         if element[0] == "word":
             if token != element[1]:
-                attempt.wanted, attempt.ok = f"the word {element[1]!r}", False
+                attempt.wanted, attempt.ok = repr(element[1]), False
         elif element[0] == "field":
             value = _read(element[1], token)
             if value is None:
@@ -487,6 +487,7 @@ def _parse_clause(clause: str, position: int) -> Fault:
     tokens = clause.replace("|", " | ").replace(">", " > ").split()
     tokens = re.sub(r"\s*,\s*", ",", " ".join(tokens)).split()
     best: _Attempt | None = None
+    wanted: list[str] = []
     for kind in KINDS:
         if not kind.form:
             continue
@@ -498,12 +499,13 @@ def _parse_clause(clause: str, position: int) -> Fault:
             return kind(**attempt.values)
         if best is None or attempt.at > best.at:
             best = attempt
-        elif attempt.at == best.at and attempt.wanted not in best.wanted.split(" or "):
-            best.wanted += f" or {attempt.wanted}"
+            wanted = [attempt.wanted]
+        elif attempt.at == best.at and attempt.wanted not in wanted:
+            wanted.append(attempt.wanted)
     assert best is not None
     found = repr(tokens[best.at]) if best.at < len(tokens) else "the end"
     raise FaultError(
-        f"fault {position} of the plan, {clause.strip()!r}: expected {best.wanted}, found {found}"
+        f"fault {position} of the plan, {clause.strip()!r}: expected {' or '.join(wanted)}, found {found}"
         + (f" after {' '.join(tokens[: best.at])!r}" if best.at else "")
     )
 
@@ -546,4 +548,8 @@ class FaultPlan:
 
 def forms() -> str:
     """Return every kind of fault as it is written, one a line, for help texts."""
-    return "\n".join(kind.form.replace("{", "").replace("}", "").replace("_s", "") for kind in KINDS if kind.form)
+
+    def name(match: re.Match[str]) -> str:
+        return "TIME" if match[1].endswith("_s") else match[1].upper()
+
+    return "\n".join(re.sub(r"\{(\w+)\}", name, kind.form) for kind in KINDS if kind.form)

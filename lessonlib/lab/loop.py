@@ -117,8 +117,11 @@ class _Handle:
 class SimTask(asyncio.Task[Any]):
     """A task that hashes by its order of creation, so that sets of tasks have the same order in every run."""
 
-    def __init__(self, coro: Any, *, loop: VirtualLoop, name: str, order: int, context: Context | None) -> None:
+    def __init__(
+        self, coro: Any, *, loop: VirtualLoop, name: str, order: int, context: Context | None
+    ) -> None:
         self.order = order  # first: asyncio hashes the task while it is being made
+        self.host = HOST.get() if context is None else context.get(HOST)
         super().__init__(coro, loop=loop, name=name, context=context)
 
     def __hash__(self) -> int:
@@ -381,7 +384,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             try:
                 if coro is not None and hasattr(coro, "close"):
                     coro.close()
-            except BaseException:  # noqa: S110 - a dead program's last words count for nothing
+            except BaseException:
                 pass
         self._tasks.clear()
         for task in self.failed:
@@ -404,14 +407,7 @@ def _refusal(name: str) -> Any:
     return refuse
 
 
-for _name in (
-    "run_forever run_until_complete stop run_in_executor set_default_executor getaddrinfo getnameinfo "
-    "create_connection create_server create_unix_connection create_unix_server create_datagram_endpoint "
-    "connect_accepted_socket start_tls sendfile connect_read_pipe connect_write_pipe subprocess_shell "
-    "subprocess_exec add_reader remove_reader add_writer remove_writer sock_recv sock_recv_into sock_recvfrom "
-    "sock_recvfrom_into sock_sendall sock_sendto sock_connect sock_accept sock_sendfile add_signal_handler "
-    "remove_signal_handler set_task_factory set_exception_handler set_debug"
-).split():
+for _name in ["run_forever", "run_until_complete", "stop", "run_in_executor", "set_default_executor", "getaddrinfo", "getnameinfo", "create_connection", "create_server", "create_unix_connection", "create_unix_server", "create_datagram_endpoint", "connect_accepted_socket", "start_tls", "sendfile", "connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec", "add_reader", "remove_reader", "add_writer", "remove_writer", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into", "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "sock_sendfile", "add_signal_handler", "remove_signal_handler", "set_task_factory", "set_exception_handler", "set_debug"]:
     setattr(VirtualLoop, _name, _refusal(_name))
 VirtualLoop.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
 
@@ -509,7 +505,9 @@ def _is_machinery(filename: str) -> bool:
 
 def _place(filename: str, line: int, function: str) -> str:
     source = linecache.getline(filename, line).strip()
-    where = "this notebook" if "ipykernel" in filename or filename.startswith("<") else os.path.basename(filename)
+    where = (
+        "this notebook" if "ipykernel" in filename or filename.startswith("<") else os.path.basename(filename)
+    )
     return f"line {line} of {function} in {where}" + (f": {source}" if source else "")
 
 
@@ -519,7 +517,9 @@ def _where_they_wait(tasks: Any) -> str:
         if task.done():
             continue
         frame = _innermost(task.get_coro())
-        place = _place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) if frame else "its start"
+        place = (
+            _place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) if frame else "its start"
+        )
         lines.append(f"  {task.get_name()!r} waits at {place}")
     more = len(lines) - 10
     return "\n".join(lines[:10] + ([f"  and {more} more"] if more > 0 else []))
