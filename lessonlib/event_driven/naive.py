@@ -41,7 +41,7 @@ class EventPublisher:
         now = self._now()  # D8: local time without a zone
         event = {
             # D4: hash() of a str is salted anew in each process, and the clock moves: a retry gets a new id
-            "id": f"{self._hash(event_type + str(event_data))}-{now.timestamp()}",
+            "id": f"{self._hash(event_type + str(event_data))}-{now.isoformat()}",
             "type": event_type,
             "data": event_data,
             "timestamp": now.isoformat(),

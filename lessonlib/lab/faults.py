@@ -11,7 +11,7 @@ Faults of the world (`Crash`, `Loss`, ...) are carried out by the laboratory. Th
 scenario, which asks `world.active(HandlerError, "inventory")`. A lesson adds kinds of its own by deriving
 from `Fault`.
 
-In a form, `{at_s}` is a field, `[for {down_s}]` may be left out, and `[losing disk]` is a flag.
+In a form, `{at_s}` is a field and `[for {down_s}]` may be left out.
 """
 
 from __future__ import annotations
@@ -133,13 +133,22 @@ def _is_name(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Crash(Fault):
-    """The node dies: its memory is gone, its disk stays unless `losing_disk`. It restarts after `down_s`."""
+    """The node dies: its memory is gone, its disk stays. It restarts after `down_s`, or never."""
 
-    form = "at {at_s} crash {node} [losing disk] [for {down_s}]"
+    form = "at {at_s} crash {node} [for {down_s}]"
     at_s: float
     node: str
     down_s: float | None = None
-    losing_disk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CrashLosingDisk(Fault):
+    """The node dies and its disk with it. It restarts empty after `down_s`, or never."""
+
+    form = "at {at_s} crash {node} losing disk [for {down_s}]"
+    at_s: float
+    node: str
+    down_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +239,7 @@ class Delay(_LinkFault):
 
 @dataclass(frozen=True, slots=True)
 class Duplication(_LinkFault):
-    """Messages arrive twice with this probability."""
+    """Messages arrive twice with this probability; the copy comes up to a second after the original."""
 
     form = "{start_s}..{end_s} duplicate {probability} [from {source}] [to {to}]"
     start_s: float
@@ -348,8 +357,8 @@ class Burst(Fault):
 
 
 # ---- Reading and writing ---------------------------------------------------------------------------------
-# A form becomes a list of elements: ("word", "crash"), ("field", "node"), ("span", "start_s", "end_s"),
-# ("option", [elements]) and ("flag", "losing_disk", ["losing", "disk"]).
+# A form becomes a list of elements: ("word", "crash"), ("field", "node"), ("span", "start_s", "end_s") and
+# ("option", [elements]).
 
 _Element = tuple[Any, ...]
 
@@ -359,11 +368,7 @@ def _elements(form: str) -> tuple[_Element, ...]:
     found: list[_Element] = []
     for part in re.findall(r"\[[^\]]*\]|\S+", form):
         if part.startswith("["):
-            inner = part[1:-1]
-            if "{" in inner:
-                found.append(("option", _elements(inner)))
-            else:
-                found.append(("flag", inner.replace(" ", "_"), tuple(inner.split())))
+            found.append(("option", _elements(part[1:-1])))
         elif span := re.fullmatch(r"\{(\w+)\}\.\.\{(\w+)\}", part):
             found.append(("span", span[1], span[2]))
         elif part.startswith("{"):
@@ -382,8 +387,6 @@ def _write(elements: Iterable[_Element], fault: Fault) -> str:
             words.append(_show(element[1], getattr(fault, element[1])))
         elif element[0] == "span":
             words.append("..".join(_show(name, getattr(fault, name)) for name in element[1:]))
-        elif element[0] == "flag":
-            words.extend(element[2] if getattr(fault, element[1]) else ())
         else:
             fields = [e[1] for e in element[1] if e[0] == "field"]
             if all(getattr(fault, name) is not None for name in fields):
@@ -463,11 +466,6 @@ def _match(elements: Iterable[_Element], tokens: list[str], attempt: _Attempt) -
                 attempt.wanted, attempt.ok = "a span of time such as 10s..12s", False
             else:
                 attempt.values.update(zip(element[1:], values, strict=True))
-        elif element[0] == "flag":
-            if tuple(tokens[attempt.at : attempt.at + len(element[2])]) == element[2]:
-                attempt.values[element[1]] = True
-                attempt.at += len(element[2])
-            continue
         else:
             inner = _Attempt(attempt.at)
             _match(element[1], tokens, inner)

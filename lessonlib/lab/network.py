@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lessonlib.lab.world import World
 
 LATENCY_US = (500, 1_500)  # one way, within one data centre
+COPY_US_MAX = 1_000_000  # how much later than the original a duplicate may come
 INBOX_MAX = 100_000  # messages that a node may leave unread before the rest is dropped
 
 
@@ -94,6 +95,7 @@ class Network:
             self._drop(link, number, "partition")
             return
         copies, overtaken = 1, False
+        copier: Duplication | None = None
         for fault in self._faults:
             if not fault.on(link.source, link.to):
                 continue
@@ -105,15 +107,15 @@ class Network:
                 self._drop(link, number, "loss")
                 return
             elif isinstance(fault, Duplication):
-                copies += 1
+                copies, copier = copies + 1, fault
             elif isinstance(fault, Reordering):
                 due_us += int(self._stream(fault, link, "by").random() * fault.by_s * 1e6)
                 overtaken = True
         if not overtaken:
             due_us = link.latest_us = max(due_us, link.latest_us)
         for copy in range(copies):
-            # The second copy comes a little later, as after a resend.
-            loop.after_us(due_us + copy * self.latency_us[1] - loop.now_us, self._deliver, link, number, body)
+            later_us = int(self._stream(copier, link, "later").random() * COPY_US_MAX) if copier and copy else 0
+            loop.after_us(due_us + later_us - loop.now_us, self._deliver, link, number, body)
 
     def _strikes(self, fault: _LinkFault, link: _Link) -> bool:
         probability: float = getattr(fault, "probability", 1.0)

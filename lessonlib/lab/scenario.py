@@ -174,7 +174,7 @@ class Scenario:
     def _plan(self, plan: str | FaultPlan) -> FaultPlan:
         faults = FaultPlan.parse(plan)
         for fault in faults:
-            if not isinstance(fault, self.faults):
+            if type(fault) not in self.faults:
                 known = ", ".join(sorted(kind.__name__ for kind in self.faults))
                 raise ScenarioError(f"{self.name} has no fault like '{fault}'; it knows {known}")
             for name in ("node", "target", "source", "to", "file", "left", "right"):

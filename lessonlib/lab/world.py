@@ -21,6 +21,7 @@ from lessonlib.lab.faults import (
     ClockSkew,
     Crash,
     CrashAfterWrite,
+    CrashLosingDisk,
     FailingDisk,
     Fault,
     FaultPlan,
@@ -350,7 +351,9 @@ class World:
     def _begin(self, fault: Fault) -> None:
         self.record("fault", getattr(fault, "node", ""), fault=str(fault), phase="begins")
         if isinstance(fault, Crash):
-            self.crash(fault.node, down_s=fault.down_s, losing_disk=fault.losing_disk)
+            self.crash(fault.node, down_s=fault.down_s)
+        elif isinstance(fault, CrashLosingDisk):
+            self.crash(fault.node, down_s=fault.down_s, losing_disk=True)
         elif isinstance(fault, Restart):
             self.restart(fault.node)
         elif isinstance(fault, Pause):
