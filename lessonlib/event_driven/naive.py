@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from lessonlib.event_driven.event import Event
 from lessonlib.ports import Disk, Ports, Transport, local_ports
 
 EventDict = dict[str, Any]
@@ -145,3 +146,15 @@ async def answer(
         task = asyncio.create_task(serve(message), name="handle a call")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+
+class DualWriteShop:
+    """Stores an order, then announces it: two writes, and a crash fits between them."""
+
+    def __init__(self, log: Any, *, ports: Ports | None = None) -> None:
+        self._log = log
+        self._ports = ports if ports is not None else local_ports()
+
+    async def place(self, order: dict[str, Any]) -> None:
+        await self._ports.disk.append("orders", {"order": order})
+        await self._log.append(Event("order_created", "shop", order))
