@@ -21,12 +21,8 @@ LessonName = Annotated[
     str, typer.Argument(metavar="NN", help="The lesson's number or name: 1, 01, event_driven.")
 ]
 
-QUIET_JUPYTER = (
-    # No announcements and no look for updates: the workbook needs no network and asks nothing at its first start.
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager=readonly",
-)
+# Read by JupyterLab beside the user's own: no question about news and no look for updates, so no network.
+JUPYTER_CONFIG = Path(__file__).resolve().parent / "jupyter"
 
 
 def find_root(start: Path) -> Path:
@@ -72,19 +68,18 @@ def lab(
         raise LessonError(
             f"The notebook of lesson {lesson.number:02d} is missing: restore {str(notebook)!r}."
         )
-    # The terminal in JupyterLab and `!` in a cell should find the same environment.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        *QUIET_JUPYTER,
-        f"--ServerApp.root_dir={root}",
-        *words,
-        str(notebook),
-    ]
+    prefixes = {
+        "JUPYTER_CONFIG_PATH": str(JUPYTER_CONFIG),
+        # The terminal in JupyterLab and `!` in a cell should find the same environment.
+        "PATH": str(Path(sys.executable).parent),
+    }
+    paths = {
+        name: os.pathsep.join(filter(None, (prefix, os.environ.get(name))))
+        for name, prefix in prefixes.items()
+    }
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", *words, str(notebook)]
     # In place of this process, so that Ctrl-C is JupyterLab's to answer.
-    os.execve(sys.executable, command, {**os.environ, "PATH": path})
+    os.execve(sys.executable, command, os.environ | paths)
 
 
 @app.command()
