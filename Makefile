@@ -64,7 +64,7 @@ test:
 	@echo "3/6 Types"
 	@$(python) -m mypy
 	@echo "4/6 Walls"
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 	@echo "5/6 Unit and property tests"
 	@$(python) -m pytest -q -n 2 --dist loadfile tests
 	@echo "6/6 Notebooks, outputs compared"
