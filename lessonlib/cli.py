@@ -1,0 +1,166 @@
+"""The `lesson` command. Each subcommand is thin and imports its work when it is called, so `--help` is quick."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lessonlib.errors import LessonError
+from lessonlib.lessons import LESSONS, Lesson
+
+app = typer.Typer(
+    help="Lessons on streaming system design: open them, grade exercises, start one afresh.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+LessonName = Annotated[
+    str, typer.Argument(metavar="NN", help="The lesson's number or name: 1, 01, event_driven.")
+]
+
+# Read by JupyterLab beside the user's own: no question about news and no look for updates, so no network.
+JUPYTER_CONFIG = Path(__file__).resolve().parent / "jupyter"
+
+
+def find_root(start: Path) -> Path:
+    """Return the checkout: the nearest folder upwards that holds the notebooks, else that of the installed package.
+
+    Raises:
+        LessonError: there is none, as when the package was installed without its notebooks.
+    """
+    for folder in (start, *start.parents, Path(__file__).resolve().parents[1]):
+        if (folder / "notebooks").is_dir() and (folder / "exercises").is_dir():
+            return folder
+    raise LessonError(
+        f"No folder with notebooks/ and exercises/ at or above {str(start)!r}: go to your clone and try again."
+    )
+
+
+def find_lesson(name: str) -> Lesson:
+    """Return the lesson of that number or name.
+
+    Raises:
+        LessonError: there is no such lesson; the message lists those that there are.
+    """
+    for lesson in LESSONS:
+        if name in (lesson.name, lesson.stem) or (name.isdecimal() and int(name) == lesson.number):
+            return lesson
+    known = ", ".join(f"{lesson.number:02d} ({lesson.name})" for lesson in LESSONS)
+    raise LessonError(f"There is no lesson {name!r}: the lessons are {known}.")
+
+
+@app.command()
+def lab(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NN [-- OPTIONS]", help="The lesson, the first if left out."),
+    ] = None,
+) -> None:
+    """Open JupyterLab on a lesson; options after -- are passed on to it."""
+    words = words or []
+    lesson = find_lesson(words.pop(0)) if words and not words[0].startswith("-") else LESSONS[0]
+    root = find_root(Path.cwd())
+    notebook = root / "notebooks" / f"{lesson.stem}.ipynb"
+    if not notebook.is_file():
+        raise LessonError(
+            f"The notebook of lesson {lesson.number:02d} is missing: restore {str(notebook)!r}."
+        )
+    prefixes = {
+        "JUPYTER_CONFIG_PATH": str(JUPYTER_CONFIG),
+        # The terminal in JupyterLab and `!` in a cell should find the same environment.
+        "PATH": str(Path(sys.executable).parent),
+    }
+    paths = {
+        name: os.pathsep.join(filter(None, (prefix, os.environ.get(name))))
+        for name, prefix in prefixes.items()
+    }
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", *words, str(notebook)]
+    # In place of this process, so that Ctrl-C is JupyterLab's to answer.
+    os.execve(sys.executable, command, os.environ | paths)
+
+
+@app.command()
+def grade(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Exercise notebooks, or folders of them.")
+    ],
+    json: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the report as JSON as well; - for standard output only."),
+    ] = None,
+) -> None:
+    """Grade exercises and show the points."""
+    from rich.console import Console
+
+    from lessonlib.grading.grade import grade as grade_submissions
+
+    for path in paths:
+        if not path.exists():
+            raise LessonError(
+                f"There is nothing to grade at {str(path)!r}: give a notebook or a folder of them."
+            )
+    report = grade_submissions(paths, find_root(Path.cwd()))
+    if json == "-":
+        typer.echo(report.to_json())
+        return
+    Console().print(report.table())
+    if json is not None:
+        try:
+            Path(json).write_text(report.to_json() + "\n", encoding="utf-8")
+        except OSError as error:
+            raise LessonError(f"The report could not be written to {json!r} ({error.strerror}).") from error
+
+
+@app.command()
+def build() -> None:
+    """Write the exercise notebooks from the solutions."""
+    from lessonlib.grading.build import build_exercises
+
+    for path in build_exercises(find_root(Path.cwd())):
+        typer.echo(f"Wrote {path}")
+
+
+@app.command()
+def notebooks(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Notebooks; all of notebooks/ and solutions/ if left out."),
+    ] = None,
+) -> None:
+    """Run notebooks again and store their outputs."""
+    from lessonlib.grading.notebooks import execute
+
+    if not paths:
+        root = find_root(Path.cwd())
+        paths = [
+            path for folder in ("notebooks", "solutions") for path in sorted((root / folder).glob("*.ipynb"))
+        ]
+    execute(paths)
+
+
+@app.command()
+def reset(name: LessonName) -> None:
+    """Start a lesson's exercises afresh; your old notebook is kept beside the new one."""
+    from lessonlib.grading.build import reset_exercise
+
+    lesson = find_lesson(name)
+    fresh, kept = reset_exercise(find_root(Path.cwd()), lesson)
+    typer.echo(f"Wrote {fresh}")
+    if kept is not None:
+        typer.echo(f"Your old one is {kept}")
+
+
+def main() -> None:
+    """Run the command; an error of ours becomes one sentence and exit code 2."""
+    try:
+        app(prog_name="lesson")
+    except LessonError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The `lesson` command: what each subcommand makes of its arguments. The work itself is tested where it is done."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lessonlib import cli
+from lessonlib.errors import LessonError
+from lessonlib.lessons import LESSONS
+
+FIRST = LESSONS[0]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "a clone"
+    for folder in ("notebooks", "exercises", "solutions"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / f"{FIRST.stem}.ipynb").write_text("{}")
+    monkeypatch.chdir(root / "exercises")
+    return root
+
+
+def replace(monkeypatch: pytest.MonkeyPatch, module: str, **functions: Callable[..., Any]) -> None:
+    """Let `module` hold nothing but these functions."""
+    stand_in = ModuleType(module)
+    vars(stand_in).update(functions)
+    monkeypatch.setitem(sys.modules, module, stand_in)
+
+
+def lesson(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """Run the command in this process and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["lesson", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    calls: list[Any] = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: calls.append(arguments))
+    return calls
+
+
+@pytest.mark.parametrize("words", [[], ["1"], ["01"], [FIRST.name], [FIRST.stem]])
+def test_lab_opens_the_lesson_that_is_named_and_the_first_if_none_is(
+    words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lesson(monkeypatch, "lab", *words) == 0
+    [(program, command, env)] = started
+    assert program == command[0] == sys.executable
+    assert command[1:3] == ["-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={root}" in command
+    assert command[-1] == str(root / "notebooks" / f"{FIRST.stem}.ipynb")
+    assert env["PATH"].startswith(str(Path(sys.executable).parent))
+
+
+@pytest.mark.parametrize("words", [[], ["1"]])
+def test_lab_passes_what_stands_after_two_dashes_to_jupyter(
+    words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lesson(monkeypatch, "lab", *words, "--", "--no-browser", "--port", "9999") == 0
+    assert "--no-browser --port 9999" in " ".join(started[0][1])
+
+
+def test_jupyterlab_asks_nothing_about_news(
+    root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jupyterlab_server.config import get_page_config
+
+    lesson(monkeypatch, "lab")
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", started[0][2]["JUPYTER_CONFIG_PATH"])
+    assert "@jupyterlab/apputils-extension:announcements" in get_page_config([])["disabledExtensions"]
+
+
+def test_a_missing_notebook_is_named(
+    root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "notebooks" / f"{FIRST.stem}.ipynb").unlink()
+    assert lesson(monkeypatch, "lab") == 2
+    assert not started and f"{FIRST.stem}.ipynb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["lab", "reset"])
+def test_an_unknown_lesson_is_answered_with_the_known_ones(
+    command: str,
+    root: Path,
+    started: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    replace(monkeypatch, "lessonlib.grading.build", reset_exercise=None)  # type: ignore[arg-type]
+    assert lesson(monkeypatch, command, "99") == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1 and "'99'" in said
+    assert all(known.name in said for known in LESSONS)
+
+
+@pytest.fixture
+def graded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    calls: list[Any] = []
+    report = SimpleNamespace(table=lambda: "the table", to_json=lambda: '{"points": 1}')
+    replace(monkeypatch, "lessonlib.grading.grade", grade=lambda *given: (calls.append(given), report)[1])
+    return calls
+
+
+def test_grade_shows_a_table_and_writes_json_where_it_is_told(
+    root: Path, graded: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lesson(monkeypatch, "grade", "..", ".", "--json", "out.json") == 0
+    assert graded == [([Path(".."), Path(".")], root)]
+    assert capsys.readouterr().out == "the table\n"
+    assert Path("out.json").read_text() == '{"points": 1}\n'
+
+
+def test_grade_keeps_standard_output_for_json_when_asked(
+    root: Path, graded: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lesson(monkeypatch, "grade", ".", "--json", "-") == 0
+    assert capsys.readouterr().out == '{"points": 1}\n'
+
+
+@pytest.mark.parametrize("words", [["absent.ipynb"], [".", "--json", "no/such/folder.json"]])
+def test_grade_names_a_path_that_it_cannot_use(
+    words: list[str],
+    root: Path,
+    graded: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert lesson(monkeypatch, "grade", *words) == 2
+    assert words[-1] in capsys.readouterr().err
+
+
+def test_build_says_what_it_wrote(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace(
+        monkeypatch, "lessonlib.grading.build", build_exercises=lambda root: [root / "exercises" / "x.ipynb"]
+    )
+    assert lesson(monkeypatch, "build") == 0
+    assert str(root / "exercises" / "x.ipynb") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], [f"notebooks/{FIRST.stem}.ipynb", f"solutions/{FIRST.stem}.ipynb"]),
+        (["one.ipynb"], ["one.ipynb"]),
+    ],
+)
+def test_notebooks_runs_those_that_are_named_and_all_if_none_is(
+    words: list[str], expected: list[str], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[Path]] = []
+    replace(monkeypatch, "lessonlib.grading.notebooks", execute=calls.append)
+    assert lesson(monkeypatch, "notebooks", *words) == 0
+    assert calls == [[root / name if not words else Path(name) for name in expected]]
+
+
+@pytest.mark.parametrize("kept", [None, "old.ipynb"])
+def test_reset_says_where_the_old_notebook_is(
+    kept: str | None, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def reset_exercise(root: Path, asked: object) -> tuple[Path, Path | None]:
+        assert asked is FIRST
+        return root / "new.ipynb", kept and root / kept  # type: ignore[return-value]
+
+    replace(monkeypatch, "lessonlib.grading.build", reset_exercise=reset_exercise)
+    assert lesson(monkeypatch, "reset", "1") == 0
+    said = capsys.readouterr().out
+    assert "new.ipynb" in said and ("old.ipynb" in said) == (kept is not None)
+
+
+def test_an_error_of_ours_is_one_sentence_without_a_traceback(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build_exercises(root: Path) -> list[Path]:
+        raise LessonError("Cell 'a' has no end: add '### END SOLUTION'.")
+
+    replace(monkeypatch, "lessonlib.grading.build", build_exercises=build_exercises)
+    assert lesson(monkeypatch, "build") == 2
+    assert capsys.readouterr().err == "Cell 'a' has no end: add '### END SOLUTION'.\n"
+
+
+def test_outside_a_clone_the_installed_one_is_used(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert cli.find_root(root / "notebooks") == root
+    monkeypatch.setattr(cli, "__file__", str(root / "lessonlib" / "cli.py"))
+    assert cli.find_root(elsewhere) == root
+    monkeypatch.setattr(cli, "__file__", str(elsewhere / "lessonlib" / "cli.py"))
+    with pytest.raises(LessonError, match="go to your clone"):
+        cli.find_root(elsewhere)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    show = "import sys, lessonlib.cli; print([m for m in ('numpy', 'matplotlib', 'nbformat', 'IPython') if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
