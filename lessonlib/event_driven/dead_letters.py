@@ -62,7 +62,9 @@ class DeadLetterQueue:
                 found.pop(place, None)
             else:
                 found.setdefault(place, record)
-        return [DeadLetter(**{**record, "event": Event.from_dict(record["event"])}) for record in found.values()]
+        return [
+            DeadLetter(**{**record, "event": Event.from_dict(record["event"])}) for record in found.values()
+        ]
 
     async def replay(self, handle: Callable[[Event], Awaitable[Any]]) -> tuple[int, int]:
         """Hand every letter's event to `handle` once more; return how many (went well, failed again).

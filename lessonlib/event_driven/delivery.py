@@ -63,7 +63,8 @@ class Delivery:
             attempts += 1
             first_time = first_time if first_time is not None else clock.now()
             await disk.replace(
-                self._file, [{"offset": offset, "attempts": attempts, "first_time": first_time, "error": error}]
+                self._file,
+                [{"offset": offset, "attempts": attempts, "first_time": first_time, "error": error}],
             )
             try:
                 async with asyncio.timeout(self._handler_timeout_s):

@@ -107,7 +107,9 @@ class Event:
             if not getattr(self, name):
                 raise EventError(f"{name} is empty; CloudEvents requires it, for instance 'order_created'")
         if self.specversion != SPECVERSION:
-            raise EventError(f"specversion={self.specversion!r} is not known; this package writes {SPECVERSION}")
+            raise EventError(
+                f"specversion={self.specversion!r} is not known; this package writes {SPECVERSION}"
+            )
         object.__setattr__(self, "data", freeze(self.data))
         if not self.id:
             object.__setattr__(self, "id", event_id(self.type, self.data))
@@ -137,7 +139,9 @@ class Event:
         """Return the event that `to_dict` wrote. Raises EventError when it is none."""
         unknown = [name for name in record if name not in cls.__slots__]
         if unknown or "type" not in record or "source" not in record:
-            raise EventError(f"{dict(record)!r:.80} is not an event: it needs type and source, and no {unknown}")
+            raise EventError(
+                f"{dict(record)!r:.80} is not an event: it needs type and source, and no {unknown}"
+            )
         return cls(**record)
 
 

@@ -97,5 +97,7 @@ class IdempotentHandler(EventHandler):
 
     async def _compact(self) -> None:
         """Put one snapshot in place of all records, so that neither file nor restart grows with history."""
-        await self._disk.replace(self._file, [{"snapshot": self.state, "seen": [list(k) for k in self._seen]}])
+        await self._disk.replace(
+            self._file, [{"snapshot": self.state, "seen": [list(k) for k in self._seen]}]
+        )
         self._records = 1

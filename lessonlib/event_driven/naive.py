@@ -47,7 +47,9 @@ class EventPublisher:
             "data": event_data,
             "timestamp": now.isoformat(),
         }
-        if event_type in self.subscribers:  # D6: with no subscriber the event vanishes, and publish says "done"
+        if (
+            event_type in self.subscribers
+        ):  # D6: with no subscriber the event vanishes, and publish says "done"
             await asyncio.gather(  # D2: returns when the slowest handler does
                 *(
                     handler(event)  # D5: all handlers share this one dict

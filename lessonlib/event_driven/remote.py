@@ -130,22 +130,26 @@ class RemoteEventLog:
             self._receiver = asyncio.create_task(self._receive(), name="answers from the broker")
         self._count += 1
         number = f"{self._incarnation}-{self._count}"
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._give_up_s
         try:
-            async with asyncio.timeout(self._give_up_s):
-                while not answer.done():
-                    self._transport.send(self._address, {"op": op, "number": number, "with": given})
-                    await asyncio.wait([answer], timeout=RESEND_S + patience_s)
-        except TimeoutError:
-            raise NotAcknowledged(
-                f"{self._address!r} did not answer {op!r} within {self._give_up_s:g} s; is it up, and is that "
-                "its name? Publish the same event again: its id stays the same"
-            ) from None
+            while loop.time() < give_up_at:
+                answer = self._waiting[number] = loop.create_future()
+                self._transport.send(self._address, {"op": op, "number": number, "with": given})
+                try:
+                    async with asyncio.timeout(RESEND_S + patience_s):
+                        message = await answer
+                except TimeoutError:
+                    continue
+                if "error" in message:
+                    raise LessonError(message["error"])
+                return message["result"]
         finally:
-            del self._waiting[number]
-        if "error" in answer.result():
-            raise LessonError(answer.result()["error"])
-        return answer.result()["result"]
+            self._waiting.pop(number, None)
+        raise NotAcknowledged(
+            f"{self._address!r} did not answer {op!r} within {self._give_up_s:g} s; is it up, and is that "
+            "its name? Publish the same event again: its id stays the same"
+        )
 
     async def _receive(self) -> None:
         while True:

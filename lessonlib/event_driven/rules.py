@@ -76,7 +76,9 @@ def whole(history: History) -> Verdict:
     for order, record in sorted(orders.items(), key=lambda item: item[1].t_us):
         missing = [s for s in SUBSCRIBERS if (s, order) not in arrived]
         if missing:
-            return broken(f"{record.node} has order {order}, but {' and '.join(missing)} never got it.", record)
+            return broken(
+                f"{record.node} has order {order}, but {' and '.join(missing)} never got it.", record
+            )
     if not orders:
         return not_exercised("No order reached anybody.")
     return holds(f"{len(orders)} orders, each at every subscriber.")
@@ -147,7 +149,11 @@ def in_order(history: History) -> Verdict:
                 )
         if before is None or invoked[order].t_us > invoked[before[0]].t_us:
             latest[customer] = (order, record)
-    return holds(f"{compared} pairs of orders compared.") if compared else not_exercised("No customer had two orders.")
+    return (
+        holds(f"{compared} pairs of orders compared.")
+        if compared
+        else not_exercised("No customer had two orders.")
+    )
 
 
 @rule("a slow or failing subscriber delays no other, nor the shop")
@@ -168,7 +174,9 @@ def isolated(history: History) -> Verdict:
         order, whose = invoke.data["order"], " and ".join(sorted(sick))
         answer = answers.get(invoke.data["call"])
         if answer is None or answer.kind != "ok" or answer.t_us > deadline:
-            how = "never returned" if answer is None else f"{answer.kind} after {seconds(answer.t_us - start)}"
+            how = (
+                "never returned" if answer is None else f"{answer.kind} after {seconds(answer.t_us - start)}"
+            )
             proof = (invoke,) if answer is None else (invoke, answer)
             return broken(f"With only {whose} in trouble, publishing order {order} {how}.", *proof)
         for subscriber in SUBSCRIBERS:
@@ -224,10 +232,14 @@ def poison_is_set_aside(history: History) -> Verdict:
             return broken(f"Order {order} is poison to {target}, and there is no dead letter of it.", invoke)
         lacking = [name for name in CONTEXT if letter.data["record"].get(name) is None]
         if lacking:
-            return broken(f"The dead letter of order {order} does not say: {', '.join(lacking)}.", invoke, letter)
+            return broken(
+                f"The dead letter of order {order} does not say: {', '.join(lacking)}.", invoke, letter
+            )
         for later, ok in acknowledged.items():
             if ok.t_us > invoke.t_us and later != order and (target, later) not in arrived:
-                return broken(f"Order {later} came after poison order {order} and never reached {target}.", invoke, ok)
+                return broken(
+                    f"Order {later} came after poison order {order} and never reached {target}.", invoke, ok
+                )
     if not judged:
         return not_exercised("No poison order got into the system.")
     return holds(f"{judged} poison orders set aside with their context; later orders went on.")
@@ -248,8 +260,10 @@ def id_is_stable(history: History) -> Verdict:
                 before,
                 record,
             )
-    return holds(f"{repeated} repeated deliveries, all recognisable.") if repeated else not_exercised(
-        "No order was handled twice by one subscriber."
+    return (
+        holds(f"{repeated} repeated deliveries, all recognisable.")
+        if repeated
+        else not_exercised("No order was handled twice by one subscriber.")
     )
 
 
@@ -257,7 +271,9 @@ def id_is_stable(history: History) -> Verdict:
 def replays(history: History) -> Verdict:
     """After a `rewind`, the subscriber handles again every order that had been acknowledged by then."""
     for failed in history.of("failed", op="rewind", type="NothingKept"):
-        return broken(f"{failed.node} should read everything again, and nothing was kept that it could read.", failed)
+        return broken(
+            f"{failed.node} should read everything again, and nothing was kept that it could read.", failed
+        )
     acknowledged = first_by_order(history.of("ok", op="publish"))
     judged = 0
     for done in history.of("ok", op="rewind"):
@@ -266,8 +282,12 @@ def replays(history: History) -> Verdict:
         judged += 1
         for order, ok in acknowledged.items():
             if ok.t_us < done.t_us and order not in again:
-                return broken(f"{done.node} was sent back to the beginning and never came by order {order} again.", done)
-    return holds("All that was acknowledged came again.") if judged else not_exercised("Nobody was sent back.")
+                return broken(
+                    f"{done.node} was sent back to the beginning and never came by order {order} again.", done
+                )
+    return (
+        holds("All that was acknowledged came again.") if judged else not_exercised("Nobody was sent back.")
+    )
 
 
 @rule("every subscription reaches the end of the log", "liveness")
@@ -302,7 +322,11 @@ def unaltered(history: History) -> Verdict:
                 published,
                 record,
             )
-    return holds(f"{len(seen)} deliveries, all as published.") if len(seen) else not_exercised("Nothing was handled.")
+    return (
+        holds(f"{len(seen)} deliveries, all as published.")
+        if len(seen)
+        else not_exercised("Nothing was handled.")
+    )
 
 
 @rule("an order is stored exactly when it is announced", "liveness")

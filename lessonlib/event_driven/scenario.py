@@ -241,7 +241,14 @@ FANOUT = Scenario(
     },
     params=(*PARAMS[:3], Param("retries", 0, 0, 20, "times", PARAMS[3].help)),
     faults=(HandlerError, SlowHandler, CarelessHandler, Poison),
-    rules=(rules.isolated, rules.unaltered, rules.reaches, rules.whole, rules.poison_is_set_aside, nothing_died()),
+    rules=(
+        rules.isolated,
+        rules.unaltered,
+        rules.reaches,
+        rules.whole,
+        rules.poison_is_set_aside,
+        nothing_died(),
+    ),
     targets={"node": ("shop",), "target": SUBSCRIBERS},
     settle_s=15,
     horizon_s=4,
@@ -291,13 +298,17 @@ def _wire_pattern(world: World, parts: Parts, handlers: Mapping[str, Callable[[N
 
     def shop(node: Node) -> None:
         publisher = parts["publisher"]({"type": "remote", "address": "broker"}, ports=node.ports)
-        node.memory["publish"] = lambda order: publisher.publish(ORDER_CREATED, order, subject=order["customer"])
+        node.memory["publish"] = lambda order: publisher.publish(
+            ORDER_CREATED, order, subject=order["customer"]
+        )
 
     def subscriber(name: str) -> Callable[[Node], Awaitable[None]]:
         def boot(node: Node) -> Awaitable[None]:
             handler = _observed(world, name, handlers[name](node))
             log = RemoteEventLog("broker", node.ports)
-            delivery = parts["delivery"](handler, DeadLetterQueue(node.ports.disk), name=name, ports=node.ports)
+            delivery = parts["delivery"](
+                handler, DeadLetterQueue(node.ports.disk), name=name, ports=node.ports
+            )
             subscription = parts["subscription"](log, name, delivery.deliver)
             if isinstance(subscription, Coroutine):
                 return subscription  # a coroutine function was given in place of the class
@@ -398,7 +409,18 @@ OUTBOX = Scenario(
     build=_build_outbox,
     systems={"textbook": {"shop": naive.DualWriteShop}, "pattern": {"shop": Outbox}},
     params=(*PARAMS[:3], Param("retries", 0, 0, 20, "times", PARAMS[3].help)),
-    faults=(Crash, CrashAfterWrite, Pause, SlowNode, Loss, Delay, Duplication, Partition, SlowDisk, FailingDisk),
+    faults=(
+        Crash,
+        CrashAfterWrite,
+        Pause,
+        SlowNode,
+        Loss,
+        Delay,
+        Duplication,
+        Partition,
+        SlowDisk,
+        FailingDisk,
+    ),
     rules=(rules.stored_and_announced, nothing_died()),
     targets={"node": ("shop", "broker"), "file": ("orders", "sent", "log")},
     settle_s=30,

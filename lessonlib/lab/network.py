@@ -114,7 +114,9 @@ class Network:
         if not overtaken:
             due_us = link.latest_us = max(due_us, link.latest_us)
         for copy in range(copies):
-            later_us = int(self._stream(copier, link, "later").random() * COPY_US_MAX) if copier and copy else 0
+            later_us = (
+                int(self._stream(copier, link, "later").random() * COPY_US_MAX) if copier and copy else 0
+            )
             loop.after_us(due_us + later_us - loop.now_us, self._deliver, link, number, body)
 
     def _strikes(self, fault: _LinkFault, link: _Link) -> bool:
