@@ -1,0 +1,195 @@
+"""What an exercise asks, and how an answer is judged.
+
+An `Exercise` is a list of cases. A case runs the learner's piece in a scenario under one fault plan and looks at
+some rules; a probe tries the piece directly. The first case that breaks something decides what is reported, and
+of what it breaks, the earliest. Where a hint's misconception matches what was seen, the hint is added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lessonlib.errors import LessonError
+from lessonlib.lab.faults import FaultPlan
+from lessonlib.lab.history import seconds
+from lessonlib.lab.loop import clean_traceback, describe_error
+from lessonlib.lab.rules import Verdict
+from lessonlib.lab.scenario import Run, Scenario
+from lessonlib.limits import Runaway, watchdog
+
+MAX_STEPS = 1_500_000  # steps that one case may take: some seconds
+STUCK_S = 5.0  # real seconds without a turn of the event loop
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A requirement that an answer breaks.
+
+    Attributes:
+        requirement: what is asked, as a sentence.
+        seen: what happened instead.
+        when: virtual time, "" where there is none.
+        look: what to look at next: a line that replays the run, or a call to try.
+        hint: the misconception's hint, "" when none matches.
+        unwritten: whether the answer is still the stub.
+    """
+
+    requirement: str
+    seen: str
+    when: str = ""
+    look: str = ""
+    hint: str = ""
+    unwritten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run of the learner's piece in a scenario.
+
+    Attributes:
+        about: what is tried, in a few words ("inventory crashes for 2 s").
+        plan: the faults.
+        rules: the names of the rules that must hold; each must also have been exercised.
+        seed, params: of the run.
+    """
+
+    about: str
+    plan: str = ""
+    rules: tuple[str, ...] = ()
+    seed: int = 1
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A misconception: how it shows in a run (and the broken verdict), and what to say about it."""
+
+    name: str
+    matches: Callable[[Run, Verdict], bool]
+    text: str
+
+
+Probe = Callable[[Any], Finding | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """What an exercise asks.
+
+    Attributes:
+        title: as the notebook's heading has it.
+        points: 0 for a stretch exercise.
+        scenario: where cases run.
+        part: which part of the scenario's pattern the answer replaces.
+        adapt: makes the part's factory of the answer; left out, the answer is the factory.
+        probes: direct trials, before the cases.
+        cases: runs, in order.
+        hints: for the cases.
+        refuses: given the answer, says why it does not count at all (the pattern imported), or None.
+        untested: what success does not show, for the closing sentence.
+    """
+
+    title: str
+    points: int
+    scenario: Scenario | None = None
+    part: str = ""
+    adapt: Callable[[Any], Callable[..., Any]] | None = None
+    probes: tuple[tuple[str, Probe], ...] = ()
+    cases: tuple[Case, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    untested: str = ""
+
+
+def judge(exercise: Exercise, answer: Any) -> Finding | None:
+    """Return the first requirement that `answer` breaks, or None when it keeps all. Never raises for what the
+    answer does, an endless loop included."""
+    refused = _borrowed(answer)
+    if refused is not None:
+        return refused
+    for about, probe in exercise.probes:
+        finding = _guarded(about, lambda probe=probe: probe(answer))  # type: ignore[misc]
+        if finding is not None:
+            return finding
+    for case in exercise.cases:
+        finding = _guarded(case.about, lambda case=case: _run_case(exercise, case, answer))  # type: ignore[misc]
+        if finding is not None:
+            return finding
+    return None
+
+
+def _borrowed(answer: Any) -> Finding | None:
+    """An exercise is not passed by importing, or deriving from, the pattern that it asks for."""
+    for kind in getattr(answer, "__mro__", (answer,)):
+        module = getattr(kind, "__module__", "") or ""
+        if module.startswith("lessonlib.") and not getattr(kind, "__exercise_base__", False):
+            return Finding(
+                "The piece is your own.",
+                f"{getattr(kind, '__name__', kind)!r} comes from this package ({module}).",
+                hint="Write it in the cell above; compare with the package afterwards.",
+            )
+    return None
+
+
+def _guarded(about: str, trial: Callable[[], Finding | None]) -> Finding | None:
+    try:
+        with watchdog(STUCK_S):
+            return trial()
+    except NotImplementedError:
+        return Finding("The piece is written.", "It still raises NotImplementedError.", unwritten=True)
+    except Runaway:
+        return Finding(
+            "The piece gives way to others.",
+            f"It ran for {STUCK_S:g} s without a pause, so it was stopped ({about}).",
+            hint="Look for a loop that neither ends nor awaits anything.",
+        )
+    except LessonError as error:
+        return Finding("The piece keeps to its interface.", str(error).splitlines()[0])
+    except Exception as error:
+        return Finding("The piece runs.", describe_error(clean_traceback(error)), look=f"It happened while trying: {about}.")
+
+
+def _run_case(exercise: Exercise, case: Case, answer: Any) -> Finding | None:
+    assert exercise.scenario is not None
+    factory = exercise.adapt(answer) if exercise.adapt is not None else answer
+    run = exercise.scenario.run(
+        parts={exercise.part: factory}, plan=case.plan, seed=case.seed, max_steps=MAX_STEPS, **case.params
+    )
+    for death in run.history.of("died"):
+        if "NotImplementedError" in death.data["error"]:
+            raise NotImplementedError
+    if any(r.get("type") == "NotImplementedError" for r in run.history.of("failed")):
+        raise NotImplementedError
+    broken = [v for v in run.broken if v.rule in (*case.rules, "the run ends", "no task dies unseen")]
+    if not broken:
+        unproved = [v for v in run.verdicts if v.rule in case.rules and v.status != "holds"]
+        if not unproved:
+            return None
+        broken = unproved
+    worst = broken[0]
+    deaths = [v for v in broken if v.rule == "no task dies unseen"]
+    if deaths:  # what killed a task explains all that it then failed to do
+        worst = deaths[0]
+    hint = next((h.text for h in exercise.hints if _matches(h, run, worst)), "")
+    return Finding(
+        requirement=worst.rule[0].upper() + worst.rule[1:] + ".",
+        seen=worst.sentence,
+        when=seconds(worst.at_us) if worst.at_us is not None else "",
+        look=_look(exercise, case),
+        hint=hint,
+    )
+
+
+def _matches(hint: Hint, run: Run, verdict: Verdict) -> bool:
+    with contextlib.suppress(Exception):
+        return bool(hint.matches(run, verdict))
+    return False
+
+
+def _look(exercise: Exercise, case: Case) -> str:
+    assert exercise.scenario is not None
+    extra = "".join(f", {name}={value!r}" for name, value in case.params.items())
+    plan = f', plan="{FaultPlan.parse(case.plan)}"' if case.plan else ""
+    return f'{exercise.scenario.name}.run(parts={{"{exercise.part}": ...}}{plan}, seed={case.seed}{extra})'
