@@ -333,7 +333,12 @@ def unaltered(history: History) -> Verdict:
 def stored_and_announced(history: History) -> Verdict:
     """By the end, the shop's database and the log name the same orders."""
     stored = {r.data["record"]["order"]["order_id"]: r for r in history.of("written", file="orders")}
-    announced = {r.data["record"]["data"]["order_id"]: r for r in history.of("written", file="log")}
+    announced: dict[int, Record] = {}
+    for record in history.of("written", file="log"):
+        order = record.data["record"]["data"]["order_id"]
+        if order in announced:
+            return broken(f"Order {order} was announced twice, as two events.", announced[order], record)
+        announced[order] = record
     for order, record in stored.items():
         if order not in announced:
             return broken(f"Order {order} is in the shop's database, and nobody was ever told.", record)

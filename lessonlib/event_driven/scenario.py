@@ -21,6 +21,7 @@ from lessonlib.event_driven.dead_letters import DeadLetterQueue
 from lessonlib.event_driven.delivery import Delivery
 from lessonlib.event_driven.handlers import handle_with
 from lessonlib.event_driven.log import EventLog
+from lessonlib.event_driven.mystery import consumer
 from lessonlib.event_driven.outbox import Outbox
 from lessonlib.event_driven.publisher import EventPublisher
 from lessonlib.event_driven.remote import LogServer, RemoteEventLog
@@ -48,7 +49,7 @@ from lessonlib.lab.faults import (
     SlowNode,
 )
 from lessonlib.lab.rules import nothing_died
-from lessonlib.lab.scenario import Param, Parts, Scenario
+from lessonlib.lab.scenario import Param, Parts, Run, Scenario
 from lessonlib.lab.world import Node, World
 
 ORDER_CREATED = "order_created"
@@ -381,12 +382,21 @@ ORDERS = Scenario(
     targets={
         "node": ("shop", "broker", *SUBSCRIBERS),
         "target": SUBSCRIBERS,
-        "file": ("log", "cursors", "stock", "confirmed"),
+        "file": ("log", "cursors", "stock", "confirmed", "attempts-inventory"),
     },
     settle_s=30,
     horizon_s=4,
     small={"orders": 20, "retries": 1},
 )
+
+
+def mystery() -> Run:
+    """The run of the diagnose exercise: our system, with the consumer of `mystery.py` in it."""
+    return ORDERS.run(
+        parts={"subscription": consumer},
+        plan="after write 12 to attempts-inventory crash inventory for 1s",
+        orders=20,
+    )
 
 
 # ---- The outbox ------------------------------------------------------------------------------------------

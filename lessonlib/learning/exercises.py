@@ -8,6 +8,7 @@ of what it breaks, the earliest. Where a hint's misconception matches what was s
 from __future__ import annotations
 
 import contextlib
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,7 +89,7 @@ class Exercise:
         probes: direct trials, before the cases.
         cases: runs, in order.
         hints: for the cases.
-        refuses: given the answer, says why it does not count at all (the pattern imported), or None.
+        forbids: names of the package that the answer may not use, since they are what it should build.
         untested: what success does not show, for the closing sentence.
     """
 
@@ -100,13 +101,14 @@ class Exercise:
     probes: tuple[tuple[str, Probe], ...] = ()
     cases: tuple[Case, ...] = ()
     hints: tuple[Hint, ...] = ()
+    forbids: tuple[str, ...] = ()
     untested: str = ""
 
 
 def judge(exercise: Exercise, answer: Any) -> Finding | None:
     """Return the first requirement that `answer` breaks, or None when it keeps all. Never raises for what the
     answer does, an endless loop included."""
-    refused = _borrowed(answer)
+    refused = _borrowed(exercise, answer)
     if refused is not None:
         return refused
     for about, probe in exercise.probes:
@@ -120,17 +122,37 @@ def judge(exercise: Exercise, answer: Any) -> Finding | None:
     return None
 
 
-def _borrowed(answer: Any) -> Finding | None:
-    """An exercise is not passed by importing, or deriving from, the pattern that it asks for."""
-    for kind in getattr(answer, "__mro__", (answer,)):
-        module = getattr(kind, "__module__", "") or ""
-        if module.startswith("lessonlib.") and not getattr(kind, "__exercise_base__", False):
-            return Finding(
-                "The piece is your own.",
-                f"{getattr(kind, '__name__', kind)!r} comes from this package ({module}).",
-                hint="Write it in the cell above; compare with the package afterwards.",
-            )
-    return None
+def _borrowed(exercise: Exercise, answer: Any) -> Finding | None:
+    """An exercise is not passed by importing the pattern that it asks for, nor by deriving from or calling it."""
+    names = {kind.__name__ for kind in getattr(answer, "__mro__", ())} | _names_used(answer, 0)
+    if getattr(answer, "__module__", "").startswith("lessonlib."):
+        names.add(getattr(answer, "__name__", ""))
+        borrowed = [getattr(answer, "__name__", repr(answer))]
+    else:
+        borrowed = sorted(names & set(exercise.forbids))
+    if not borrowed:
+        return None
+    return Finding(
+        "The piece is your own.",
+        f"It uses {', '.join(borrowed)} of this package, which is what the exercise asks you to build.",
+        hint="Write it in the cell above; compare with the package afterwards.",
+    )
+
+
+def _names_used(thing: Any, depth: int) -> set[str]:
+    """The global names that a function, or a class's methods, refer to."""
+    if isinstance(thing, type):
+        return {name for value in vars(thing).values() for name in _names_used(value, depth)}
+    code = (
+        thing
+        if isinstance(thing, types.CodeType)
+        else getattr(getattr(thing, "__func__", thing), "__code__", None)
+    )
+    if code is None or depth > 5:
+        return set()
+    return set(code.co_names).union(
+        *(_names_used(c, depth + 1) for c in code.co_consts if isinstance(c, types.CodeType))
+    )
 
 
 def _guarded(about: str, trial: Callable[[], Finding | None]) -> Finding | None:
@@ -148,7 +170,11 @@ def _guarded(about: str, trial: Callable[[], Finding | None]) -> Finding | None:
     except LessonError as error:
         return Finding("The piece keeps to its interface.", str(error).splitlines()[0])
     except Exception as error:
-        return Finding("The piece runs.", describe_error(clean_traceback(error)), look=f"It happened while trying: {about}.")
+        return Finding(
+            "The piece runs.",
+            describe_error(clean_traceback(error)),
+            look=f"It happened while trying: {about}.",
+        )
 
 
 def _run_case(exercise: Exercise, case: Case, answer: Any) -> Finding | None:

@@ -33,7 +33,9 @@ class Source:
         from pygments.formatters import HtmlFormatter
         from pygments.lexers import PythonLexer
 
-        formatter = HtmlFormatter(noclasses=True, nobackground=True, linenos="inline" if self._numbered else False)
+        formatter = HtmlFormatter(
+            noclasses=True, nobackground=True, linenos="inline" if self._numbered else False
+        )
         code = highlight(self.text, PythonLexer(), formatter)
         opened = "" if self._folded else " open"
         panel = "background:#f8f8f8;color:#1a1a1a;padding:.5em 1em;border-radius:4px;overflow-x:auto"
@@ -56,4 +58,9 @@ def show(thing: Any, *, folded: bool = False, numbered: bool = False) -> Source:
         text = textwrap.dedent(inspect.getsource(thing)).rstrip()
     except (TypeError, OSError) as error:
         raise LessonError(f"{thing!r:.60} has no source to show; give a class or a function") from error
-    return Source(getattr(thing, "__qualname__", getattr(thing, "__name__", str(thing))), text, folded=folded, numbered=numbered)
+    return Source(
+        getattr(thing, "__qualname__", getattr(thing, "__name__", str(thing))),
+        text,
+        folded=folded,
+        numbered=numbered,
+    )

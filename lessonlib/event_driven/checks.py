@@ -1,0 +1,672 @@
+"""What each exercise of lesson 1 must satisfy, and which misconception deserves which hint."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lessonlib.event_driven import rules
+from lessonlib.event_driven.dead_letters import DeadLetterQueue
+from lessonlib.event_driven.event import Event
+from lessonlib.event_driven.mystery import consumer
+from lessonlib.event_driven.scenario import FANOUT, ORDERS, OUTBOX, mystery
+from lessonlib.lab.history import History
+from lessonlib.lab.loop import simulate
+from lessonlib.lab.rules import Verdict
+from lessonlib.lab.scenario import Run
+from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
+from lessonlib.ports import MemoryDisk, Ports, local_ports
+
+REACHES, WHOLE, ISOLATED = rules.reaches.name, rules.whole.name, rules.isolated.name
+UNALTERED, ONCE, POISON = (
+    rules.unaltered.name,
+    rules.leaves_the_stock_once.name,
+    rules.poison_is_set_aside.name,
+)
+CATCHES_UP, REPLAYS, STORED = rules.catches_up.name, rules.replays.name, rules.stored_and_announced.name
+
+# ---- 1.1 A stable id -------------------------------------------------------------------------------------
+
+ORDER = {"order_id": 7, "customer": "customer-3", "items": [{"sku": "tea", "quantity": 2}]}
+
+
+def _with_salt(salt: int, call: Callable[[], Any]) -> Any:
+    """Call with a `hash` that is salted as another process's would be."""
+    real = builtins.hash
+    builtins.hash = lambda value: real((salt, value if isinstance(value, str | int) else repr(value)))
+    try:
+        return call()
+    finally:
+        builtins.hash = real
+
+
+def _id_is_a_name(event_id: Any) -> Finding | None:
+    made = event_id("order_created", ORDER)
+    if isinstance(made, str) and made:
+        return None
+    return Finding("The id is a str that is not empty.", f"event_id(...) returned {made!r:.60}.")
+
+
+def _id_is_the_same_again(event_id: Any) -> Finding | None:
+    required = "The same order has the same id in every process, at every time."
+    look = 'event_id("order_created", order), twice, and once more after a restart of the kernel'
+    if _with_salt(1, lambda: event_id("order_created", ORDER)) != _with_salt(
+        2, lambda: event_id("order_created", ORDER)
+    ):
+        if event_id("order_created", ORDER) == event_id("order_created", ORDER):
+            return Finding(
+                required,
+                "In a second process, with another salt, hash() gave another id.",
+                look=look,
+                hint="Python salts hash() of a str anew in each process. A digest from hashlib is the same everywhere.",
+            )
+        return Finding(
+            required,
+            "Two calls with the same order gave two ids.",
+            look=look,
+            hint="A clock, a counter or a random number is in it. A retry happens later, and is still the same order.",
+        )
+    return None
+
+
+def _id_ignores_key_order(event_id: Any) -> Finding | None:
+    turned = dict(reversed(ORDER.items()))
+    if event_id("order_created", ORDER) == event_id("order_created", turned):
+        return None
+    return Finding(
+        "The order in which the fields were written does not matter.",
+        "The same order with its fields written in another order got another id.",
+        hint="A dict keeps the order of insertion, and so does its text. Write the keys sorted.",
+    )
+
+
+def _ids_differ(event_id: Any) -> Finding | None:
+    required = "Two different events have different ids."
+    others: list[tuple[str, dict[str, Any], str]] = [
+        (
+            "order_paid",
+            ORDER,
+            "'created' and 'paid' of one order are two events: the type belongs in the id.",
+        ),
+        ("order_created", {**ORDER, "order_id": 8}, "What distinguishes two orders belongs in the id."),
+        (
+            "order_created",
+            {**ORDER, "items": [{"sku": "tea", "quantity": 3}]},
+            "Look inside: the data may be nested, and all of it says what happened.",
+        ),
+        (
+            "order_created",
+            {**ORDER, "order_id": "7"},
+            "7 and '7' are different values; str() makes them the same.",
+        ),
+    ]
+    for event_type, data, hint in others:
+        if event_id(event_type, data) == event_id("order_created", ORDER):
+            return Finding(
+                required, f"{event_type} {data!r:.70} has the id of order_created {ORDER!r:.40}...", hint=hint
+            )
+    if event_id("order", {"a": "x", "b": "y"}) == event_id("order", {"a": "xb", "": "y"}) or event_id(
+        "ab", {"x": "c"}
+    ) == event_id("a", {"bx": "c"}):
+        return Finding(
+            required,
+            "Type 'ab' with field 'x', and type 'a' with field 'bx', got one id.",
+            hint="Joined without a separator, 'ab'+'x' is 'a'+'bx'. Write it as JSON, which keeps parts apart.",
+        )
+    return None
+
+
+# ---- 1.3 Acknowledge after the effect --------------------------------------------------------------------
+
+
+def committed_too_early(history: History) -> bool:
+    """Whether a cursor passed an order before its subscriber had handled or set it aside."""
+    offsets = [r.data["record"]["data"]["order_id"] for r in history.of("written", file="log")]
+    arrived = rules.arrivals(history)
+    for record in history.of("written", file="cursors"):
+        cursor = record.data["record"]
+        for order in offsets[max(0, cursor["offset"] - 1) : cursor["offset"]]:
+            seen = arrived.get((cursor["subscription"], order))
+            if seen is None or seen.t_us > record.t_us:
+                return True
+    return False
+
+
+def _one_behind(run: Run, verdict: Verdict) -> bool:
+    ends = {
+        r.data["record"]["subscription"]: r.data["record"]["offset"]
+        for r in run.history.of("written", file="cursors")
+    }
+    return verdict.rule == CATCHES_UP and set(ends.values()) == {
+        len(run.history.of("written", file="log")) - 1
+    }
+
+
+# ---- 1.4 Idempotent inventory ----------------------------------------------------------------------------
+
+
+def _event(number: int, *, source: str = "shop", id_: str = "") -> Event:
+    data = {"order_id": f"{source}-{number}", "customer": "customer-1", "sku": "tea", "quantity": 1}
+    return Event("order_created", source, data, id=id_)
+
+
+def _taken(records: list[Any]) -> int:
+    return sum(r.get("quantity", 0) for r in records if isinstance(r, dict))
+
+
+class _Disk(MemoryDisk):
+    """A disk that takes its time, and fails when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing = False
+
+    async def append(self, file: str, record: Any) -> None:
+        await asyncio.sleep(0.001)
+        if self.failing:
+            raise OSError(5, "the disk failed")
+        await super().append(file, record)
+
+
+def _two_sources(inventory: Any) -> Finding | None:
+    async def trial() -> int:
+        disk = MemoryDisk()
+        mine = inventory(disk, {"tea": 10})
+        await mine.handle(_event(1, source="shop", id_="0001"))
+        await mine.handle(_event(1, source="phone", id_="0001"))
+        return _taken(await disk.read("stock"))
+
+    if simulate(trial) == 2:
+        return None
+    return Finding(
+        "Two events are the same only if source and id are the same.",
+        "An event 0001 from 'shop' and an event 0001 from 'phone' took 1 tea in all, not 2.",
+        hint="Sources number their events independently. Recognise an event by (source, id), not by its id alone.",
+    )
+
+
+def _at_once(inventory: Any) -> Finding | None:
+    async def trial() -> int:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 10})
+        await asyncio.gather(mine.handle(_event(1)), mine.handle(_event(1)))
+        return _taken(await disk.read("stock"))
+
+    if simulate(trial) == 1:
+        return None
+    return Finding(
+        "Two deliveries of one event at the same time take the stock once.",
+        "Both took it: 2 tea are gone for an order of 1.",
+        look="asyncio.gather(inventory.handle(event), inventory.handle(event))",
+        hint="Between your look at what was seen and your write there is an await, where the other one gets in. "
+        "An asyncio.Lock around both keeps it out.",
+    )
+
+
+def _failed_write(inventory: Any) -> Finding | None:
+    async def trial() -> int:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 10})
+        disk.failing = True
+        try:
+            await mine.handle(_event(1))
+        except OSError:
+            disk.failing = False
+        else:
+            return -1
+        await mine.handle(_event(1))
+        return _taken(await disk.read("stock"))
+
+    taken = simulate(trial)
+    if taken == 1:
+        return None
+    if taken == -1:
+        return Finding(
+            "A write that fails is not taken for one that went well.",
+            "The disk failed and handle() returned as if all were well.",
+            hint="Let the OSError go up: the event will come again.",
+        )
+    return Finding(
+        "An event whose write failed is taken when it comes again.",
+        f"The disk failed once; at the second delivery {taken} tea were taken in all.",
+        hint="It was marked as seen before the effect was durable, so the second try was taken for a repetition. "
+        "Mark it after the write.",
+    )
+
+
+def _bounded(inventory: Any) -> Finding | None:
+    async def trial() -> int:
+        mine = inventory(MemoryDisk(), {"tea": 100_000}, remember_max=100)
+        for number in range(1_500):
+            await mine.handle(_event(number))
+        return _largest(vars(mine))
+
+    size = simulate(trial)
+    if size <= 400:
+        return None
+    return Finding(
+        "With remember_max=100, what is kept in memory does not grow with the number of events.",
+        f"After 1500 events a collection of {size} things was held.",
+        hint="Forget the oldest id when there are more than remember_max, for instance with OrderedDict.popitem(last=False).",
+    )
+
+
+def _largest(attributes: dict[str, Any]) -> int:
+    sizes = [0]
+    for value in attributes.values():
+        if isinstance(value, MemoryDisk):
+            continue
+        if isinstance(value, dict | list | set | frozenset | tuple) or hasattr(value, "popleft"):
+            sizes.append(len(value))
+            if isinstance(value, dict):
+                sizes.append(_largest(value))
+    return max(sizes)
+
+
+# ---- 1.5 Dead letters ------------------------------------------------------------------------------------
+
+
+def _delivery(answer: Any, failures: int) -> tuple[int, list[Any], tuple[int, int]]:
+    """Deliver one event to a handler that fails so often; return (calls, letters, what a replay did)."""
+
+    async def trial() -> tuple[int, list[Any], tuple[int, int]]:
+        calls = 0
+
+        async def handler(event: Event) -> None:
+            nonlocal calls
+            calls += 1
+            if calls <= failures:
+                raise ValueError("no delivery address")
+
+        ports: Ports = local_ports(seed=1)
+        letters = DeadLetterQueue(ports.disk)
+        mine = answer(handler, letters, name="inventory", ports=ports)
+        await mine.deliver(4, _event(1))
+        found: list[Any] = await letters.letters()
+        tried = calls
+        replayed = await mine.replay()
+        return tried, found, (replayed, len(await letters.letters()))
+
+    return simulate(trial)
+
+
+def _patient(answer: Any) -> Finding | None:
+    calls, letters, _ = _delivery(answer, 2)
+    if calls == 3 and not letters:
+        return None
+    return Finding(
+        "A handler that fails twice and then works is given the time: no dead letter.",
+        f"It was called {calls} times, and there were {len(letters)} dead letters.",
+        hint="Most failures pass. Try up to five times, with a wait in between, before you give up.",
+    )
+
+
+def _gives_up(answer: Any) -> Finding | None:
+    calls, letters, replayed = _delivery(answer, 5)
+    required = "An event that fails five times becomes one dead letter that says what happened."
+    if len(letters) != 1:
+        return Finding(
+            required,
+            f"After {calls} calls there were {len(letters)} dead letters.",
+            hint="One letter an event, after its last attempt, not one for each attempt.",
+        )
+    letter = letters[0]
+    facts = (letter.offset, letter.error, letter.message, letter.attempts, letter.topic, letter.subscription)
+    if calls != 5 or facts != (4, "ValueError", "no delivery address", 5, "order_created", "inventory"):
+        return Finding(
+            required,
+            f"{calls} calls; the letter says offset {letter.offset}, error {letter.error!r} ({letter.message!r}), "
+            f"attempts {letter.attempts}, topic {letter.topic!r}, subscription {letter.subscription!r}.",
+            hint="Whoever opens the letter has nothing else: the last exception's class and words, the true number "
+            "of attempts, and where the event stood.",
+        )
+    if not letter.first_time < letter.last_time:
+        return Finding(
+            required,
+            "The letter's first_time and last_time are the same, although there were waits between the attempts.",
+            hint="Note the time before the first attempt, and again after the last; wait in between.",
+        )
+    if replayed != (1, 0):
+        return Finding(
+            "replay() hands every dead letter's event to the handler again and returns how many went well.",
+            f"It returned {replayed[0]!r}, and {replayed[1]} letters were left.",
+            hint="dead_letters.replay(handler) does the work and returns (went well, failed again).",
+        )
+    return None
+
+
+# ---- 1.6 Diagnose ----------------------------------------------------------------------------------------
+
+
+def _diagnosis(answer: Any) -> Finding | None:
+    given = answer()
+    run = mystery()
+    if not (isinstance(given, tuple) and len(given) == 3):
+        return Finding("diagnose() returns (rule, record, line).", f"It returned {given!r:.80}.")
+    rule, number, line = given
+    broken = [v.rule for v in run.broken]
+    if rule not in [v.rule for v in run.verdicts]:
+        return Finding("The rule is named as the verdicts name it.", f"There is no rule {rule!r:.60}.")
+    if rule != REACHES:
+        seen = (
+            "that rule holds in this run" if rule not in broken else "that rule breaks only as a consequence"
+        )
+        return Finding(
+            "The broken rule is named.", f"{rule!r}: {seen}.", hint="Print mystery() and read the verdicts."
+        )
+    if not isinstance(number, int) or not 0 <= number < len(run.history):
+        return Finding(
+            "The record is named by its number.", f"{number!r} is not from 0 to {len(run.history) - 1}."
+        )
+    record = run.history[number]
+    if not (
+        record.kind == "written"
+        and record.get("file") == "cursors"
+        and record.data["record"] == {"subscription": "inventory", "offset": 12}
+    ):
+        hint = "Which order is lost, and at which offset does it stand? Look for the write that moved the cursor past it."
+        if record.kind in ("crash", "fault", "restart"):
+            hint = "A crash loses nothing that was not given up before. " + hint
+        elif record.kind in ("sent", "delivered"):
+            hint = "A message may still be lost. What made it final is a write to the broker's disk."
+        elif record.kind == "ok":
+            hint = "That is the promise. The question is what made it impossible to keep. " + hint
+        return Finding(
+            "The record is the one that made the loss certain.", f"Record {number} is: {record}", hint=hint
+        )
+    lines, guilty = _numbered(consumer), 7
+    if line != guilty:
+        text = (
+            lines[line - 1].strip()
+            if isinstance(line, int) and 0 < line <= len(lines)
+            else "not a line of it"
+        )
+        return Finding(
+            "The guilty line is named.",
+            f"Line {line!r} is: {text}",
+            hint="Which line tells the broker that the event is done with? What has not happened yet when it runs?",
+        )
+    return None
+
+
+def _numbered(function: Callable[..., Coroutine[Any, Any, None]]) -> list[str]:
+    return inspect.getsource(function).splitlines()
+
+
+# ---- The exercises ---------------------------------------------------------------------------------------
+
+EXERCISES: dict[str, Exercise] = {
+    "1.1": Exercise(
+        title="a stable event id",
+        points=10,
+        probes=(
+            ("the id is a name", _id_is_a_name),
+            ("the same order again, in another process, later", _id_is_the_same_again),
+            ("the same order with its fields in another order", _id_ignores_key_order),
+            ("other orders, other types, nested data", _ids_differ),
+        ),
+        forbids=("event_id", "Event"),
+        untested="ids that you choose yourself, and data that is not plain JSON.",
+    ),
+    "1.2": Exercise(
+        title="isolate the subscribers",
+        points=15,
+        scenario=FANOUT,
+        part="publisher",
+        adapt=lambda answer: lambda node: answer(),
+        cases=(
+            Case("a good day", rules=(REACHES, WHOLE)),
+            Case("email fails for 2 s", "1s..3s fail email", rules=(ISOLATED,)),
+            Case("orders, the first subscriber, fails for 2 s", "1s..3s fail orders", rules=(ISOLATED,)),
+            Case(
+                "email takes 3 s for each order", "1s..3s slow-handler email by 3s", rules=(ISOLATED, WHOLE)
+            ),
+            Case("orders changes the event it is given", "1s..3s careless orders", rules=(UNALTERED,)),
+        ),
+        hints=(
+            Hint(
+                "one exception fails publish",
+                lambda run, verdict: verdict.rule == ISOLATED and "failed after" in verdict.sentence,
+                "An exception of a handler came out of publish. Who has to know of it: the shop, or the handler's owner?",
+            ),
+            Hint(
+                "publish waits for the slowest",
+                lambda run, verdict: verdict.rule == ISOLATED and "ok after" in verdict.sentence,
+                "publish waits until the slowest handler is done. Hand the event over (a queue for each subscriber) "
+                "and return.",
+            ),
+            Hint(
+                "one after the other",
+                lambda run, verdict: verdict.rule == ISOLATED and "reached" in verdict.sentence,
+                "The handlers are called one after the other, so one in trouble holds up the next. Give each its own "
+                "task.",
+            ),
+            Hint(
+                "one event for all",
+                lambda run, verdict: verdict.rule == UNALTERED,
+                "All handlers hold the same dict. Give each a copy (copy.deepcopy), or one that cannot be changed.",
+            ),
+            Hint(
+                "a task that stops at the first exception",
+                lambda run, verdict: verdict.rule == "no task dies unseen",
+                "A handler's exception ended a background task. Catch it where the handler is called, and go on with "
+                "the next event.",
+            ),
+        ),
+        forbids=("EventPublisher", "Subscription", "EventLog", "Delivery"),
+        untested="what happens to an event whose handler failed: it is gone. That is the next sitting.",
+    ),
+    "1.3": Exercise(
+        title="acknowledge after the effect",
+        points=15,
+        scenario=ORDERS,
+        part="subscription",
+        cases=(
+            Case("a good day", rules=(REACHES, CATCHES_UP), params={"orders": 20}),
+            Case(
+                "inventory crashes when it has begun an order",
+                "after write 5 to attempts-inventory crash inventory for 1s",
+                rules=(REACHES, ONCE, CATCHES_UP),
+                params={"orders": 20},
+            ),
+            Case(
+                "inventory crashes when the effect is on its disk",
+                "after write 5 to stock crash inventory for 1s",
+                rules=(REACHES, ONCE, CATCHES_UP),
+                params={"orders": 20},
+            ),
+            Case(
+                "the disk of inventory fails half of the time",
+                "500ms..2s fail-disk inventory 50%",
+                rules=(REACHES, CATCHES_UP),
+                params={"orders": 20},
+            ),
+        ),
+        hints=(
+            Hint(
+                "commit the offset itself",
+                _one_behind,
+                "Every cursor stands one short of the end. The committed offset is the *next* one to read: "
+                "offset + 1.",
+            ),
+            Hint(
+                "an exception ends the consumer",
+                lambda run, verdict: verdict.rule == "no task dies unseen",
+                "deliver raised and the consumer ended. Catch OSError, wait a moment, and go on from the committed "
+                "offset.",
+            ),
+            Hint(
+                "commit in spite of a failure",
+                lambda run, verdict: verdict.rule == REACHES and len(run.history.of("write failed")) > 0,
+                "deliver raised OSError, so the event was not handled, and its offset was committed all the same.",
+            ),
+            Hint(
+                "acknowledge before the effect",
+                lambda run, verdict: verdict.rule == REACHES and committed_too_early(run.history),
+                "The cursor moved past the order before it was handled. A crash in between loses it: commit after "
+                "deliver has returned.",
+            ),
+        ),
+        forbids=("Subscription", "EventPublisher", "consumer"),
+        untested="moving a cursor back while the consumer runs (rewind).",
+    ),
+    "1.4": Exercise(
+        title="an idempotent inventory",
+        points=20,
+        scenario=ORDERS,
+        part="inventory",
+        probes=(
+            ("two sources that use the same ids", _two_sources),
+            ("two deliveries at the same time", _at_once),
+            ("a write that fails", _failed_write),
+            ("1500 events with memory for 100", _bounded),
+        ),
+        cases=(
+            Case("a good day", rules=(REACHES, ONCE), params={"orders": 20}),
+            Case(
+                "inventory crashes when the effect is on its disk",
+                "after write 5 to stock crash inventory for 1s",
+                rules=(REACHES, ONCE),
+                params={"orders": 20},
+            ),
+            Case(
+                "inventory has to read the whole log again",
+                "at 1500ms rewind inventory",
+                rules=(REACHES, ONCE, REPLAYS),
+                params={"orders": 20},
+            ),
+        ),
+        hints=(
+            Hint(
+                "seen only in memory",
+                lambda run, verdict: verdict.rule == ONCE and len(run.history.of("crash")) > 0,
+                "After the restart it had forgotten what it had seen. Read the file at the first event, and remember "
+                "the (source, id) of each record.",
+            ),
+            Hint(
+                "no memory at all",
+                lambda run, verdict: verdict.rule == ONCE,
+                "The same event was delivered again and taken again. Remember (source, id), and skip what was seen.",
+            ),
+            Hint(
+                "mark and effect in two writes",
+                lambda run, verdict: verdict.rule == REACHES and len(run.history.of("crash")) > 0,
+                "The mark was on the disk and the effect was not when it crashed. Put both into one record.",
+            ),
+        ),
+        forbids=("InventoryManager", "IdempotentHandler", "OrderProcessor"),
+        untested="a repetition that comes later than remember_max events: it would be taken again.",
+    ),
+    "1.5": Exercise(
+        title="dead letters with context and replay",
+        points=20,
+        scenario=ORDERS,
+        part="delivery",
+        probes=(
+            ("a handler that fails twice", _patient),
+            ("a handler that fails five times, then a replay", _gives_up),
+        ),
+        cases=(
+            Case(
+                "a poison order", "at 500ms poison inventory", rules=(POISON, REACHES), params={"orders": 20}
+            ),
+            Case(
+                "a poison order that kills the process",
+                "at 500ms deadly-poison inventory",
+                rules=(POISON, REACHES),
+                params={"orders": 20},
+            ),
+        ),
+        hints=(
+            Hint(
+                "a crash is not counted",
+                lambda run, verdict: len(run.history.of("crash")) > 5,
+                "The order killed the process again and again: no exception was raised that could be counted. Write "
+                "the number of the attempt to the disk *before* the attempt, and read it when you start.",
+            ),
+            Hint(
+                "the poison blocks",
+                lambda run, verdict: (
+                    verdict.rule in (POISON, REACHES) and "never reached" in verdict.sentence
+                ),
+                "Orders behind the poison one never got through. Give up after five attempts.",
+            ),
+            Hint(
+                "given up without a letter",
+                lambda run, verdict: verdict.rule == POISON and "no dead letter" in verdict.sentence,
+                "The event was given up and is nowhere. Put a DeadLetter before you return.",
+            ),
+        ),
+        forbids=("Delivery",),
+        untested="a disk that fails while the letter is written.",
+    ),
+    "1.6": Exercise(
+        title="diagnose",
+        points=20,
+        probes=(("the rule, the record and the line", _diagnosis),),
+    ),
+    "1.7": Exercise(
+        title="a transactional outbox",
+        points=0,
+        scenario=OUTBOX,
+        part="shop",
+        cases=(
+            Case("a good day", rules=(STORED,), params={"orders": 15}),
+            Case(
+                "the shop crashes when the order is stored",
+                "after write 5 to orders crash shop for 500ms",
+                rules=(STORED,),
+                params={"orders": 15},
+            ),
+            Case(
+                "the shop crashes when an event is marked as sent",
+                "after write 5 to sent crash shop for 500ms",
+                rules=(STORED,),
+                params={"orders": 15},
+            ),
+            Case(
+                "the broker crashes for 2 s",
+                "at 500ms crash broker for 2s",
+                rules=(STORED,),
+                params={"orders": 15},
+            ),
+            Case(
+                "the shop crashes while the broker cannot be reached",
+                "400ms..2s partition shop | broker; at 1s crash shop for 500ms",
+                rules=(STORED,),
+                params={"orders": 15},
+            ),
+        ),
+        hints=(
+            Hint(
+                "announce first",
+                lambda run, verdict: "the shop does not have it" in verdict.sentence,
+                "The event went out before the order was stored. Store first, and let the relay announce.",
+            ),
+            Hint(
+                "a new event at each try",
+                lambda run, verdict: "announced twice" in verdict.sentence,
+                "The relay made a new event when it tried again. Store the event with the order, and send that one.",
+            ),
+            Hint(
+                "marked before it was sent",
+                lambda run, verdict: (
+                    "nobody was ever told" in verdict.sentence
+                    and any(r.data["file"] == "sent" for r in run.history.of("written", node="shop"))
+                ),
+                "It was marked as sent before the log had it. Mark it when append has returned.",
+            ),
+            Hint(
+                "two writes",
+                lambda run, verdict: "nobody was ever told" in verdict.sentence,
+                "The shop crashed between the two writes. Put order and event into one record; after a restart, "
+                "relay() reads what has not been sent.",
+            ),
+        ),
+        forbids=("Outbox", "DualWriteShop"),
+        untested="orders that are placed twice.",
+    ),
+}
