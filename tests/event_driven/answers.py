@@ -1,0 +1,427 @@
+"""Answers to lesson 1's exercises: right ones written differently from the solution, and misconceptions.
+
+Each misconception is a pair: a piece of the hint that it must get, and the answer.
+"""
+
+import asyncio
+import copy
+import hashlib
+import json
+import uuid
+from collections import OrderedDict, deque
+from datetime import datetime
+
+from lessonlib.event_driven import DeadLetter, Event
+
+# ---- 1.1 -------------------------------------------------------------------------------------------------
+
+
+def uuid5_of_sorted_pairs(event_type, event_data):
+    def walk(value):
+        if isinstance(value, dict):
+            return [[k, walk(value[k])] for k in sorted(value)]
+        return [walk(v) for v in value] if isinstance(value, list) else value
+
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([event_type, walk(event_data)])))
+
+
+def salted(event_type, event_data):
+    return f"{event_type}-{hash(json.dumps(event_data, sort_keys=True))}"
+
+
+def with_the_clock(event_type, event_data):
+    return hashlib.sha256((json.dumps(event_data) + str(datetime.now().timestamp())).encode()).hexdigest()
+
+
+def with_chance(event_type, event_data):
+    return str(uuid.uuid4())
+
+
+def unsorted_keys(event_type, event_data):
+    return hashlib.sha256((event_type + json.dumps(event_data)).encode()).hexdigest()
+
+
+def without_the_type(event_type, event_data):
+    return hashlib.sha256(json.dumps(event_data, sort_keys=True).encode()).hexdigest()
+
+
+def flat(event_type, event_data):
+    text = "|".join(f"{k}={event_data[k]}" for k in sorted(event_data) if k != "items")
+    return hashlib.sha256(f"{event_type}|{text}".encode()).hexdigest()
+
+
+def joined(event_type, event_data):
+    text = json.dumps(event_data, sort_keys=True)
+    return hashlib.sha256((event_type + text.replace('"a"', "").replace("{", "").replace('"', "")).encode()).hexdigest()
+
+
+# ---- 1.2 -------------------------------------------------------------------------------------------------
+
+
+class TaskPerDelivery:
+    """Right, with a task for each delivery in place of a queue for each subscriber."""
+
+    def __init__(self):
+        self.handlers = {}
+        self.tasks = set()
+
+    def subscribe(self, event_type, handler):
+        self.handlers.setdefault(event_type, []).append(handler)
+
+    async def publish(self, event_type, event_data):
+        event = Event(event_type, "shop", event_data)
+        for handler in self.handlers.get(event_type, []):
+            task = asyncio.create_task(self.call(handler, event))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        return event
+
+    async def call(self, handler, event):
+        try:
+            await handler(event)
+        except Exception as error:
+            print("a handler failed:", error)
+
+
+class Gather(TaskPerDelivery):
+    def event(self, event_type, event_data):
+        return Event(event_type, "shop", event_data)
+
+    async def publish(self, event_type, event_data):
+        event = self.event(event_type, event_data)
+        await asyncio.gather(*(handler(event) for handler in self.handlers.get(event_type, [])))
+
+
+class GatherExceptions(TaskPerDelivery):
+    async def publish(self, event_type, event_data):
+        event = Event(event_type, "shop", event_data)
+        handlers = self.handlers.get(event_type, [])
+        await asyncio.gather(*(handler(event) for handler in handlers), return_exceptions=True)
+
+
+class OneAfterTheOther(TaskPerDelivery):
+    def __init__(self):
+        super().__init__()
+        self.queue = asyncio.Queue()
+        self.worker = None
+
+    async def publish(self, event_type, event_data):
+        self.queue.put_nowait(Event(event_type, "shop", event_data))
+        self.worker = self.worker or asyncio.create_task(self.work())
+
+    async def work(self):
+        while True:
+            event = await self.queue.get()
+            for handler in reversed(self.handlers.get(event.type, [])):
+                await self.call(handler, event)
+
+
+class SharedDict(TaskPerDelivery):
+    async def publish(self, event_type, event_data):
+        event = {"id": str(event_data["order_id"]), "type": event_type, "data": copy.deepcopy(event_data)}
+        for handler in self.handlers.get(event_type, []):
+            self.tasks.add(asyncio.create_task(self.call(handler, event)))
+
+
+class DiesOfAnException(TaskPerDelivery):
+    async def call(self, handler, event):
+        await handler(event)
+
+
+# ---- 1.3 -------------------------------------------------------------------------------------------------
+
+
+async def one_at_a_time(log, name, deliver):
+    """Right: asks for the cursor each time and reads a single event."""
+    while True:
+        start = await log.committed(name)
+        found = await log.read(start, limit=1, wait_s=1)
+        try:
+            for offset, event in found:
+                await deliver(offset, event)
+                await log.commit(name, offset + 1)
+        except OSError:
+            await asyncio.sleep(1)
+
+
+def consumer(*, early=False, step=1, on_error="again"):
+    async def consume(log, name, deliver):
+        offset = await log.committed(name)
+        while True:
+            for number, event in await log.read(offset, wait_s=1):
+                try:
+                    if early:
+                        await log.commit(name, number + step)
+                    await deliver(number, event)
+                except OSError:
+                    if on_error == "die":
+                        raise
+                    if on_error == "again":
+                        await asyncio.sleep(0.5)
+                        offset = await log.committed(name)
+                        break
+                if not early:
+                    await log.commit(name, number + step)
+                offset = number + step
+            await asyncio.sleep(0.01)
+
+    return consume
+
+
+# ---- 1.4 -------------------------------------------------------------------------------------------------
+
+
+class TaskInventory:
+    """Right: what is in progress is a future that a second delivery waits for, in place of a lock."""
+
+    def __init__(self, disk, stock, remember_max=1000):
+        self.disk, self.remember_max = disk, remember_max
+        self.seen = deque()
+        self.busy = {}
+        self.loading = None
+
+    async def load(self):
+        for row in await self.disk.read("stock"):
+            self.remember((row["source"], row["id"]))
+
+    def remember(self, key):
+        self.seen.append(key)
+        if len(self.seen) > self.remember_max:
+            self.seen.popleft()
+
+    async def handle(self, event):
+        if self.loading is None:
+            self.loading = asyncio.ensure_future(self.load())
+        await asyncio.shield(self.loading)
+        key = (event["source"], event["id"])
+        while key in self.busy:
+            await asyncio.wait([self.busy[key]])
+        if key in self.seen:
+            return
+        self.busy[key] = asyncio.get_running_loop().create_future()
+        try:
+            data = event["data"]
+            row = {"order": data["order_id"], "sku": data["sku"], "quantity": data["quantity"]}
+            await self.disk.append("stock", {**row, "source": key[0], "id": key[1]})
+            self.remember(key)
+        finally:
+            self.busy.pop(key).set_result(None)
+
+
+class Inventory:
+    """The misconceptions of 1.4, by switches."""
+
+    by_id_alone = no_lock = mark_first = unbounded = memory_only = forget_all = swallow = two_writes = False
+
+    def __init__(self, disk, stock, remember_max=1000):
+        self.disk = disk
+        self.remember_max = remember_max
+        self.seen = OrderedDict()
+        self.loaded = False
+        self.lock = asyncio.Lock()
+
+    async def handle(self, event):
+        if self.no_lock:
+            await self.work(event)
+        else:
+            async with self.lock:
+                await self.work(event)
+
+    def key(self, event):
+        return event.id if self.by_id_alone else (event.source, event.id)
+
+    async def load(self):
+        if not self.loaded and not self.memory_only:
+            for row in await self.disk.read("marks" if self.two_writes else "stock"):
+                self.seen[row["source"], row["id"]] = None
+        self.loaded = True
+
+    async def work(self, event):
+        await self.load()
+        key = self.key(event)
+        if key in self.seen and not self.forget_all:
+            return
+        if self.mark_first:
+            self.seen[key] = None
+        data = event["data"]
+        mark = {"source": event.source, "id": event.id}
+        row = {"order": data["order_id"], "sku": data["sku"], "quantity": data["quantity"]}
+        try:
+            if self.two_writes:
+                await self.disk.append("marks", mark)
+                await asyncio.sleep(0.05)
+                await self.disk.append("stock", row)
+            else:
+                await self.disk.append("stock", row | mark)
+        except OSError:
+            if not self.swallow:
+                raise
+        self.seen[key] = None
+        if not self.unbounded and len(self.seen) > self.remember_max:
+            self.seen.popitem(last=False)
+
+
+def inventory(**switches):
+    return type("MyInventory", (Inventory,), switches)
+
+
+# ---- 1.5 -------------------------------------------------------------------------------------------------
+
+
+class Deliverer:
+    """The misconceptions of 1.5, by switches; with none of them, a right answer."""
+
+    attempts_max = 5
+    on_disk = True
+    letter_each_time = no_letter = vague = hurried = False
+
+    def __init__(self, handler, dead_letters, *, name, ports):
+        self.handler, self.dead_letters, self.name, self.ports = handler, dead_letters, name, ports
+
+    async def deliver(self, offset, event):
+        row = {"offset": offset, "attempts": 0, "first": None}
+        for kept in await self.ports.disk.read(f"attempts-{self.name}") if self.on_disk else []:
+            if kept["offset"] == offset:
+                row = kept
+        error = RuntimeError("the process died")
+        while self.attempts_max is None or row["attempts"] < self.attempts_max:
+            row["attempts"] += 1
+            row["first"] = row["first"] or self.ports.clock.now()
+            if self.on_disk:
+                await self.ports.disk.replace(f"attempts-{self.name}", [row])
+            try:
+                return await self.handler(event)
+            except Exception as problem:
+                error = problem
+                if self.letter_each_time:
+                    await self.letter(offset + row["attempts"] * 1000, event, row, error)
+            if not self.hurried:
+                await asyncio.sleep(0.1)
+        if not self.no_letter and not self.letter_each_time:
+            await self.letter(offset, event, row, error)
+
+    async def letter(self, offset, event, row, error):
+        known = {"attempts": row["attempts"], "error": type(error).__name__, "message": str(error)}
+        if self.vague:
+            known = {"attempts": 1, "error": "Error", "message": ""}
+        now = self.ports.clock.now()
+        await self.dead_letters.put(
+            DeadLetter(
+                event=event,
+                subscription=self.name,
+                topic=event.type,
+                offset=offset,
+                first_time=row["first"],
+                last_time=now if not self.hurried else row["first"],
+                **known,
+            )
+        )
+
+    async def replay(self):
+        well, _ = await self.dead_letters.replay(self.handler)
+        return well
+
+
+def deliverer(**switches):
+    return type("MyDeliverer", (Deliverer,), switches)
+
+
+# ---- 1.7 -------------------------------------------------------------------------------------------------
+
+
+class Box:
+    """The misconceptions of 1.7, by switches; with none of them, a right answer that polls."""
+
+    announce_first = two_writes = mark_first = new_event = False
+
+    def __init__(self, log, *, ports):
+        self.log, self.disk = log, ports.disk
+        self.tries = 0
+
+    async def place(self, order):
+        event = Event("order_created", "shop", order)
+        if self.announce_first:
+            await self.log.append(event)
+        await self.disk.append("orders", {"order": order, "event": event.to_dict()})
+        if self.two_writes:
+            await self.log.append(event)
+
+    async def relay(self):
+        while not (self.two_writes or self.announce_first):
+            sent = len(await self.disk.read("sent"))
+            for row in (await self.disk.read("orders"))[sent:]:
+                if self.mark_first:
+                    await self.disk.append("sent", {"order": row["order"]["order_id"]})
+                event = Event.from_dict(row["event"])
+                if self.new_event:
+                    self.tries += 1
+                    event = Event("order_created", "shop", row["order"], id=f"{id(self)}-{self.tries}")
+                await self.log.append(event)
+                if not self.mark_first:
+                    await self.disk.append("sent", {"order": row["order"]["order_id"]})
+            await asyncio.sleep(0.1)
+
+
+def box(**switches):
+    return type("MyBox", (Box,), switches)
+
+
+RIGHT = {
+    "1.1": uuid5_of_sorted_pairs,
+    "1.2": TaskPerDelivery,
+    "1.3": one_at_a_time,
+    "1.4": TaskInventory,
+    "1.5": Deliverer,
+    "1.6": lambda: ("every acknowledged order reaches every subscriber", 498, 7),
+    "1.7": Box,
+}
+
+MISCONCEPTIONS = {
+    "1.1": [
+        ("salts hash()", salted),
+        ("A clock, a counter or a random number", with_the_clock),
+        ("A clock, a counter or a random number", with_chance),
+        ("Write the keys sorted", unsorted_keys),
+        ("the type belongs in the id", without_the_type),
+        ("may be nested", flat),
+    ],
+    "1.2": [
+        ("came out of publish", Gather),
+        ("until the slowest handler", GatherExceptions),
+        ("one after the other", OneAfterTheOther),
+        ("hold the same dict", SharedDict),
+        ("ended a background task", DiesOfAnException),
+    ],
+    "1.3": [
+        ("*next* one to read", consumer(step=0)),
+        ("before it was handled", consumer(early=True)),
+        ("committed all the same", consumer(on_error="skip")),
+        ("the consumer ended", consumer(on_error="die")),
+    ],
+    "1.4": [
+        ("(source, id), not by its id alone", inventory(by_id_alone=True)),
+        ("An asyncio.Lock around both", inventory(no_lock=True)),
+        ("Mark it after the write", inventory(mark_first=True)),
+        ("Let the OSError go up", inventory(swallow=True)),
+        ("Forget the oldest id", inventory(unbounded=True)),
+        ("it had forgotten what it had seen", inventory(memory_only=True)),
+    ],
+    "1.5": [
+        ("Try up to five times", deliverer(attempts_max=1)),
+        ("One letter an event", deliverer(no_letter=True)),
+        ("has nothing else", deliverer(vague=True)),
+        ("Note the time before the first", deliverer(hurried=True)),
+        ("*before* the attempt", deliverer(on_disk=False)),
+    ],
+    "1.6": [
+        ("read the verdicts", lambda: ("an order leaves the stock once", 1, 1)),
+        ("A crash loses nothing", lambda: ("every acknowledged order reaches every subscriber", 0, 7)),
+        ("What has not happened yet", lambda: ("every acknowledged order reaches every subscriber", 498, 8)),
+    ],
+    "1.7": [
+        ("went out before the order was stored", box(announce_first=True)),
+        ("made a new event", box(new_event=True)),
+        ("Mark it when append has returned", box(mark_first=True)),
+        ("between the two writes", box(two_writes=True)),
+    ],
+}
