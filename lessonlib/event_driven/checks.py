@@ -628,6 +628,18 @@ EXERCISES: dict[str, Exercise] = {
                 params={"orders": 15},
             ),
             Case(
+                "the shop crashes while its slow disk stores an order",
+                "0s..2s slow-disk shop by 50ms; at 530ms crash shop for 500ms",
+                rules=(STORED,),
+                params={"orders": 15},
+            ),
+            Case(
+                "the shop crashes while its slow disk marks an event",
+                "0s..2s slow-disk shop by 50ms; at 580ms crash shop for 500ms",
+                rules=(STORED,),
+                params={"orders": 15},
+            ),
+            Case(
                 "the broker crashes for 2 s",
                 "at 500ms crash broker for 2s",
                 rules=(STORED,),
