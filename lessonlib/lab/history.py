@@ -97,14 +97,15 @@ class History:
         >>> History([Record(0, "sent", "a", {"to": "b"})]).of("sent", to="b")
         <History of 1 records, 0 s>
         """
+        found = self.records
+        if kinds:
+            found = [r for r in found if r.kind in kinds]
+        if node is not None:
+            found = [r for r in found if r.node == node]
         missing = object()
-        return History(
-            r
-            for r in self.records
-            if (not kinds or r.kind in kinds)
-            and (node is None or r.node == node)
-            and all(r.data.get(k, missing) == v for k, v in fields.items())
-        )
+        for name, value in fields.items():
+            found = [r for r in found if r.data.get(name, missing) == value]
+        return History(found)
 
     def where(self, test: Callable[[Record], bool]) -> History:
         """Return the records for which `test(record)` is true."""

@@ -43,7 +43,7 @@ T = TypeVar("T")
 # A turn of the loop takes no virtual time, so code that spins on `sleep(0)` would hold the clock still for
 # ever. On a real machine spinning takes time; from this many turns without movement on, a turn takes 1 µs.
 TURNS_AT_ONE_TIME = 10_000
-STEPS_BETWEEN_COLLECTIONS = 200_000
+STEPS_BETWEEN_COLLECTIONS = 50_000
 
 
 class SimulationError(LessonError):
@@ -129,11 +129,9 @@ class SimTask(asyncio.Task[Any]):
 
 
 class SimFuture(asyncio.Future[Any]):
-    """A future that hashes by its order of creation."""
+    """A future that hashes by its order of creation, which the loop sets."""
 
-    def __init__(self, *, loop: VirtualLoop, order: int) -> None:
-        self.order = order
-        super().__init__(loop=loop)
+    order: int
 
     def __hash__(self) -> int:
         return self.order
@@ -153,7 +151,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._created = 0
         self._tasks: dict[SimTask, None] = {}
         self._turns_here = 0
-        self._next_collection = STEPS_BETWEEN_COLLECTIONS
+        self._next_check = min(STEPS_BETWEEN_COLLECTIONS, max_steps + 1)
         self._open = False
         self._closed = False
         self._stray: list[BaseException] = []
@@ -195,9 +193,16 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Run a callback of the laboratory itself `delay_us` from now, on no host."""
         return self._at(self.now_us + delay_us, callback, args, self._lab)
 
+    def at_us(self, when_us: int, callback: Callable[..., object], *args: Any) -> None:
+        """Run a callback of the laboratory itself at `when_us`, on no host. Nobody can cancel it."""
+        self._timer_order += 1
+        heapq.heappush(self._timers, (when_us, self._timer_order, _Handle(callback, args, self._lab)))
+
     def create_future(self) -> Any:
         self._created += 1
-        return SimFuture(loop=self, order=self._created)
+        future = SimFuture(loop=self)
+        future.order = self._created
+        return future
 
     def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None, **_: Any) -> Any:
         _refuse_bare_as_completed()
@@ -280,6 +285,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._open = False
             self._closed = True
             sys.dont_write_bytecode = bytecode
+            gc.unfreeze()
             if collecting:
                 gc.enable()
             time.sleep = _real_sleep
@@ -321,11 +327,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._turns_here += 1
             if self._turns_here > TURNS_AT_ONE_TIME:
                 self.now_us += 1
-            if self.steps >= self._next_collection:
-                self._next_collection += STEPS_BETWEEN_COLLECTIONS
-                gc.collect()
-            if self.steps > self.max_steps:
-                raise StepBudgetExceeded(self.max_steps, seconds(now), _where_they_wait(self._tasks))
+            if self.steps >= self._next_check:
+                self._check()
             progress.steps += turn  # tells the watchdog that the loop is alive
             for _ in range(turn):
                 handle = ready.popleft()
@@ -345,6 +348,19 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                     return "done"
             if self._stray:
                 raise clean_traceback(self._stray.pop(0))
+
+    def _check(self) -> None:
+        """Do what is done every so many steps: stop a run that takes too many, and collect garbage.
+
+        What survives a collection is mostly records, which stay to the end: later collections need not look
+        at them again, or a long run would spend its time on that.
+        """
+        if self.steps > self.max_steps:
+            raise StepBudgetExceeded(self.max_steps, seconds(self.now_us), _where_they_wait(self._tasks))
+        self.failed = self.unseen()  # what was looked at meanwhile need not be kept
+        gc.collect()
+        gc.freeze()
+        self._next_check = min(self.steps + STEPS_BETWEEN_COLLECTIONS, self.max_steps + 1)
 
     def _held(self, handle: _Handle, host: Host) -> bool:
         """Whether the callback of a host that is not simply running must not run now."""

@@ -87,7 +87,7 @@ class Network:
         if due_us < link.latest_us:
             due_us = link.latest_us
         link.latest_us = due_us
-        loop.after_us(due_us - loop.now_us, self._deliver, link, number, body)
+        loop.at_us(due_us, self._deliver, link, number, body)
 
     def _send_under_faults(self, link: _Link, number: int, body: Any, due_us: int) -> None:
         loop = self._world.loop
@@ -117,7 +117,7 @@ class Network:
             later_us = (
                 int(self._stream(copier, link, "later").random() * COPY_US_MAX) if copier and copy else 0
             )
-            loop.after_us(due_us + later_us - loop.now_us, self._deliver, link, number, body)
+            loop.at_us(due_us + later_us, self._deliver, link, number, body)
 
     def _strikes(self, fault: _LinkFault, link: _Link) -> bool:
         probability: float = getattr(fault, "probability", 1.0)

@@ -110,8 +110,8 @@ class SimTransport(_Port):
         if self._host.state != "dead" and not self._world.over:
             self._world.network.send(self.name, to, message)
 
-    async def receive(self) -> tuple[str, Any]:
-        return await self._inbox.get()
+    def receive(self) -> Coroutine[Any, Any, tuple[str, Any]]:
+        return self._inbox.get()
 
 
 class SimDisk(_Port):
