@@ -20,7 +20,7 @@ from lessonlib.lessons import LESSONS, Lesson
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lessonlib"
 
-LABORATORY_SIDE = ("scenario", "checks")
+LABORATORY_SIDE = ("rules", "scenario", "checks")
 DRAWS_WITH_MATPLOTLIB = "views.measurements"
 HAS_A_THREAD = "limits"  # the watchdog
 HEAVY = {"numpy", "matplotlib", "scipy", "pandas"}
@@ -73,7 +73,7 @@ def breaches(package: Path, lessons: Sequence[Lesson]) -> list[str]:
                     if target not in number and target not in ("ports", "errors"):
                         breach(line, f"a pattern imports ports, errors and patterns, not {name}")
                     if target in number and rest[1:2] and rest[1] in LABORATORY_SIDE:
-                        breach(line, f"a pattern knows no scenario and no checks: {name}")
+                        breach(line, f"a pattern knows no rules, scenario or checks: {name}")
                 continue
             if top == "matplotlib" and module != DRAWS_WITH_MATPLOTLIB:
                 breach(line, "only views/measurements.py draws with matplotlib")

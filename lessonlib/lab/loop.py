@@ -25,9 +25,12 @@ import inspect
 import linecache
 import os
 import random
+import re
 import sys
+import sysconfig
 import time
 import types
+import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -44,6 +47,8 @@ T = TypeVar("T")
 # ever. On a real machine spinning takes time; from this many turns without movement on, a turn takes 1 µs.
 TURNS_AT_ONE_TIME = 10_000
 STEPS_BETWEEN_COLLECTIONS = 50_000
+CLOSING = "close an async generator"
+NEVER_US = 10**18  # 30 000 years; `sleep(inf)` is a usual way to say "until somebody cancels me"
 
 
 class SimulationError(LessonError):
@@ -154,7 +159,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._next_check = min(STEPS_BETWEEN_COLLECTIONS, max_steps + 1)
         self._open = False
         self._closed = False
+        self.keep_going = False  # whether a broken callback of the program is kept in `broken`, not raised
+        self.broken: list[tuple[int, str, BaseException]] = []  # (time, host's name, error)
         self._stray: list[BaseException] = []
+        self._generators: dict[int, tuple[weakref.ref[Any], Host | None]] = {}  # by id: begun, not yet closed
         self._lab = Context()  # the laboratory's own callbacks run here: on no host
         self._lab.run(_INSIDE.set, True)
 
@@ -177,16 +185,19 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self._at(self._due(when * 1e6, when > self.time()), callback, args, context)
 
     def _due(self, when_us: float, later: bool) -> int:
-        if when_us != when_us or when_us == float("inf"):
-            raise SimulationError(f"{when_us} is no time to wait for; give a finite number of seconds")
+        if when_us != when_us:
+            raise SimulationError(f"{when_us} is no time to wait for; give a number of seconds")
+        if when_us >= NEVER_US:
+            return NEVER_US
         # A wait that is positive but below our resolution still moves the clock, or a loop that waits for
         # "the little that is left" would never end.
         return max(round(when_us), self.now_us + later)
 
     def _at(self, when_us: int, callback: Any, args: tuple[Any, ...], context: Context | None) -> _Handle:
         handle = _Handle(callback, args, context if context is not None else copy_context(), when_us)
-        self._timer_order += 1
-        heapq.heappush(self._timers, (when_us, self._timer_order, handle))
+        if when_us < NEVER_US:
+            self._timer_order += 1
+            heapq.heappush(self._timers, (when_us, self._timer_order, handle))
         return handle
 
     def after_us(self, delay_us: int, callback: Callable[..., object], *args: Any) -> _Handle:
@@ -246,7 +257,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         pass
 
     async def shutdown_asyncgens(self) -> None:
-        pass
+        for begun, _ in list(self._generators.values()):
+            generator = begun()
+            if generator is not None:
+                await generator.aclose()
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         pass
@@ -272,32 +286,43 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         inside = _INSIDE.set(True)
         asyncio._set_running_loop(None)
         asyncio._set_running_loop(self)
-        sys.set_asyncgen_hooks(firstiter=None, finalizer=self._close_generator)
+        sys.set_asyncgen_hooks(firstiter=self._generator_begins, finalizer=self._close_generator)
         random.seed(f"{seed}/module random")
         time.sleep = _refuse_sleep  # it raises no audit event before Python 3.13
+        asyncio.all_tasks = _all_tasks
         sys.dont_write_bytecode = True  # importing a module inside a simulation must write no file
         gc.disable()
         self._open = True
         try:
             yield self
         finally:
-            self._bury()
             self._open = False
             self._closed = True
+            interrupt = self._bury()
             sys.dont_write_bytecode = bytecode
             gc.unfreeze()
             if collecting:
                 gc.enable()
             time.sleep = _real_sleep
+            asyncio.all_tasks = _real_all_tasks
             random.setstate(chance)
             sys.set_asyncgen_hooks(*hooks)
             asyncio._set_running_loop(None)
             asyncio._set_running_loop(outer)
             _INSIDE.reset(inside)
+            if interrupt is not None:
+                raise interrupt
+
+    def _generator_begins(self, generator: Any) -> None:
+        self._generators[id(generator)] = (weakref.ref(generator), HOST.get())
 
     def _close_generator(self, generator: Any) -> None:
-        if not self._closed:
-            self.create_task(generator.aclose(), name="close an async generator")
+        """Let a generator that nobody holds any more run its `finally`, unless its host is dead."""
+        _, host = self._generators.pop(id(generator), (None, None))
+        if not self._closed and (host is None or host.state != "dead"):
+            context = copy_context()
+            context.run(HOST.set, host)
+            self.create_task(generator.aclose(), name=CLOSING, context=context)
 
     def run(self, until: asyncio.Future[Any] | None = None, *, deadline_us: int | None = None) -> str:
         """Run until `until` is done ("done"), the clock passes `deadline_us` ("deadline"), or nothing is left
@@ -340,10 +365,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                     continue
                 try:
                     context.run(handle.callback, *handle.args)
-                except (KeyboardInterrupt, SystemExit):
+                except KeyboardInterrupt:
                     raise
                 except BaseException as error:
-                    self._stray.append(error)
+                    self._callback_broke(error, context)
                 if until is not None and until.done():
                     return "done"
             if self._stray:
@@ -361,6 +386,16 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         gc.collect()
         gc.freeze()
         self._next_check = min(self.steps + STEPS_BETWEEN_COLLECTIONS, self.max_steps + 1)
+
+    def _callback_broke(self, error: BaseException, context: Context) -> None:
+        """Keep what came out of a callback. (A task keeps its exception itself, and lets only exits out.)"""
+        if isinstance(error, SystemExit) and not self.keep_going:
+            raise error
+        if self.keep_going and context is not self._lab:
+            host = context.get(HOST)
+            self.broken.append((self.now_us, host.name if host is not None else "", error))
+        elif not isinstance(error, SystemExit):
+            self._stray.append(error)
 
     def _held(self, handle: _Handle, host: Host) -> bool:
         """Whether the callback of a host that is not simply running must not run now."""
@@ -384,14 +419,22 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def unseen(self) -> dict[SimTask, int]:
         """Return the tasks that died with an exception that nobody has fetched, with their times of death."""
+        for task in self._tasks:  # those that ended in the very last turn have not been looked at
+            if task.done() and task not in self.failed:
+                self.failed[task] = self.now_us
         return {task: t for task, t in self.failed.items() if getattr(task, "_log_traceback", False)}
 
     def waiting(self) -> list[SimTask]:
         """Return the tasks that are not done, in order of creation."""
         return [task for task in self._tasks if not task.done()]
 
-    def _bury(self) -> None:
-        """End, silently and in order, whatever the simulation leaves behind."""
+    def _bury(self) -> KeyboardInterrupt | None:
+        """End, silently and in order, whatever the simulation leaves behind.
+
+        Returns the interrupt that came meanwhile, if one did: it has to wait until all is tidy.
+        """
+        interrupt: KeyboardInterrupt | None = None
+        stubborn = False
         self._ready.clear()
         self._timers.clear()
         for task in list(self._tasks):
@@ -400,12 +443,22 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             try:
                 if coro is not None and hasattr(coro, "close"):
                     coro.close()
+            except KeyboardInterrupt as error:
+                interrupt = error
             except BaseException:
-                pass
+                stubborn = True
+        coro = task = None  # type: ignore[assignment]
         self._tasks.clear()
-        for task in self.failed:
-            task._log_traceback = False  # type: ignore[attr-defined]
+        for dead in self.failed:
+            dead._log_traceback = False  # type: ignore[attr-defined]
         self._ready.clear()
+        if stubborn:  # `except: pass` around an await: such a coroutine would complain again as it is freed
+            complain, sys.unraisablehook = sys.unraisablehook, lambda _: None
+            try:
+                gc.collect()
+            finally:
+                sys.unraisablehook = complain
+        return interrupt
 
     # ---- What a simulation refuses -----------------------------------------------------------------------
 
@@ -518,6 +571,13 @@ def _guard(event: str, args: tuple[Any, ...]) -> None:
 
 
 _real_sleep = time.sleep
+_real_all_tasks = asyncio.all_tasks
+
+
+def _all_tasks(loop: Any = None) -> set[Any]:
+    """`asyncio.all_tasks`; it looks through the tasks of all loops, so theirs would decide the order of ours."""
+    loop = asyncio.get_running_loop() if loop is None else loop
+    return set(loop.waiting()) if isinstance(loop, VirtualLoop) else _real_all_tasks(loop)
 
 
 def _refuse_sleep(duration: float, /) -> None:
@@ -553,8 +613,20 @@ def _innermost(coro: Any) -> types.FrameType | None:
     return found
 
 
+_MACHINERY = {os.path.dirname(f) for f in (__file__, asyncio.__file__, os.path.dirname(__file__))}
+_STDLIB = sysconfig.get_path("stdlib") + os.sep
+
+
 def _is_machinery(filename: str) -> bool:
-    return os.path.dirname(filename) in (os.path.dirname(__file__), os.path.dirname(asyncio.__file__))
+    """Whether a file is the laboratory's, the seam's or asyncio's."""
+    return os.path.dirname(filename) in _MACHINERY
+
+
+def _is_library(filename: str) -> bool:
+    """Whether a file comes with Python. Its line numbers differ between versions: no record may hold one."""
+    return filename.startswith("<frozen ") or (
+        filename.startswith(_STDLIB) and f"{os.sep}site-packages{os.sep}" not in filename
+    )
 
 
 def _place(filename: str, line: int, function: str) -> str:
@@ -579,14 +651,35 @@ def _where_they_wait(tasks: Any) -> str:
     return "\n".join(lines[:10] + ([f"  and {more} more"] if more > 0 else []))
 
 
+def _who_died(loop: VirtualLoop) -> str:
+    return "".join(
+        f"\n  {task.get_name()!r} had died at {seconds(t_us)}: {describe_error(error)}"
+        for task, t_us in loop.unseen().items()
+        if (error := task.exception()) is not None
+    )
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # functions of their own until Python 3.12
+
+
 def describe_error(error: BaseException) -> str:
-    """Return `TypeName: message (line 3 of handle in shop.py: code)`, the last line of the program's own."""
+    """Return `TypeName: message (line 3 of handle in shop.py: code)`, the last line of the program's own.
+
+    The text goes into histories, so nothing in it may differ from run to run or between versions of Python.
+    """
     error = unwrap(error)
-    place = ""
+    try:
+        message = _ADDRESS.sub("", str(error))
+    except Exception as broken:
+        message = f"(its message cannot be shown: {type(broken).__name__})"
+    place, function = "", ""
     for frame, line in _frames(error.__traceback__):
-        if not _is_machinery(frame.f_code.co_filename):
-            place = f" ({_place(frame.f_code.co_filename, line, frame.f_code.co_name)})"
-    return f"{type(error).__name__}: {error}{place}"
+        code = frame.f_code
+        if not _is_machinery(code.co_filename) and not _is_library(code.co_filename):
+            function = function if code.co_name in _COMPREHENSIONS else code.co_name
+            place = f" ({_place(code.co_filename, line, function)})"
+    return f"{type(error).__name__}: {message}{place}"
 
 
 def _frames(traceback: types.TracebackType | None) -> Iterator[tuple[types.FrameType, int]]:
@@ -603,18 +696,29 @@ def unwrap(error: BaseException) -> BaseException:
 
 
 def clean_traceback(error: BaseException) -> BaseException:
-    """Unwrap a group of one, and leave only the program's own lines in the traceback."""
+    """Unwrap a group of one, and leave only the program's own lines in its traceback and its causes'."""
     error = unwrap(error)
-    kept: types.TracebackType | None = None
+    todo, seen = [error], set()
+    while todo:
+        one = todo.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = _own_lines(one.__traceback__)
+            todo += [e for e in (one.__cause__, one.__context__) if e is not None]
+            todo += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+    return error
+
+
+def _own_lines(traceback: types.TracebackType | None) -> types.TracebackType | None:
     entries = []
-    entry = error.__traceback__
-    while entry is not None:
-        entries.append(entry)
-        entry = entry.tb_next
+    while traceback is not None:
+        entries.append(traceback)
+        traceback = traceback.tb_next
+    kept: types.TracebackType | None = None
     for entry in reversed(entries):
         if not _is_machinery(entry.tb_frame.f_code.co_filename):
             kept = types.TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-    return error.with_traceback(kept)
+    return kept
 
 
 def simulate(
@@ -625,6 +729,8 @@ def simulate(
 ) -> T:
     """Run a coroutine to its end in virtual time and return its result.
 
+    As `asyncio.run` does, it waits for tasks that have been cancelled and closes what async generators are left.
+
     Args:
         main: a coroutine, or a function of no arguments that returns one.
         seed: fixes the module `random` for the while.
@@ -632,6 +738,17 @@ def simulate(
 
     Raises Deadlock, StillRunning, UnseenFailure, StepBudgetExceeded, or what `main` itself raised.
     """
+    try:
+        return _simulate(main, seed, max_steps)
+    except BaseException as error:
+        # A bare `raise` adds no line of this frame, so what the reader sees begins at their own call.
+        clean_traceback(error)
+        raise
+
+
+def _simulate(
+    main: Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]], seed: object, max_steps: int
+) -> T:
     coro = main() if callable(main) else main
     if not inspect.iscoroutine(coro):
         raise SimulationError(
@@ -650,10 +767,16 @@ def simulate(
             raise Deadlock(
                 f"deadlock at {seconds(loop.now_us)}: every task waits and no timer is left.\n"
                 + _where_they_wait(loop._tasks)
+                + _who_died(loop)
             )
         error = None if task.cancelled() else task.exception()
         if error is not None:
             raise clean_traceback(error)
+        for ending in [t for t in loop.waiting() if t.cancelling() or t.get_name() == CLOSING]:
+            loop.run(ending)
+        left = loop.waiting()
+        if not left:
+            loop.run(loop.create_task(loop.shutdown_asyncgens(), name=CLOSING))
         for dead, t_us in loop.unseen().items():
             failure = dead.exception()
             assert failure is not None
@@ -661,7 +784,6 @@ def simulate(
                 f"{dead.get_name()!r} died at {seconds(t_us)} and nobody looked: {describe_error(failure)}. "
                 "Await the task, or keep it in a TaskGroup."
             ) from clean_traceback(failure)
-        left = [t for t in loop.waiting() if t is not task]
         if left:
             raise StillRunning(
                 f"main returned at {seconds(loop.now_us)} while {len(left)} task(s) were still at work; await "
