@@ -52,7 +52,9 @@ def flat(event_type, event_data):
 
 def joined(event_type, event_data):
     text = json.dumps(event_data, sort_keys=True)
-    return hashlib.sha256((event_type + text.replace('"a"', "").replace("{", "").replace('"', "")).encode()).hexdigest()
+    return hashlib.sha256(
+        (event_type + text.replace('"a"', "").replace("{", "").replace('"', "")).encode()
+    ).hexdigest()
 
 
 # ---- 1.2 -------------------------------------------------------------------------------------------------
