@@ -24,7 +24,7 @@ Handler = EventHandler | Callable[[Event], Awaitable[Any] | Any]
 
 async def handle_with(handler: Handler, event: Event) -> None:
     """Call `handler` with `event`, whether it is an object or a function, async or not."""
-    call = getattr(handler, "handle", handler)
+    call: Any = getattr(handler, "handle", handler)
     result = call(event)
     if inspect.isawaitable(result):
         await result

@@ -43,6 +43,9 @@ from lessonlib.limits import MAX_STEPS, StepBudgetExceeded, progress
 
 T = TypeVar("T")
 
+# asyncio's base class is abstract in the types only: what it cannot do here is refused by name, further down.
+_LoopBase: Any = asyncio.AbstractEventLoop
+
 # A turn of the loop takes no virtual time, so code that spins on `sleep(0)` would hold the clock still for
 # ever. On a real machine spinning takes time; from this many turns without movement on, a turn takes 1 µs.
 TURNS_AT_ONE_TIME = 10_000
@@ -142,7 +145,7 @@ class SimFuture(asyncio.Future[Any]):
         return self.order
 
 
-class VirtualLoop(asyncio.AbstractEventLoop):
+class VirtualLoop(_LoopBase):
     """The event loop of a simulation. Use `simulate` or a `Scenario`; they drive it."""
 
     def __init__(self, *, max_steps: int = MAX_STEPS) -> None:
@@ -288,7 +291,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         sys.set_asyncgen_hooks(firstiter=self._generator_begins, finalizer=self._close_generator)
         random.seed(f"{seed}/module random")
-        time.sleep = _refuse_sleep  # it raises no audit event before Python 3.13
+        time.sleep = _refuse_sleep  # type: ignore[assignment]  # it raises no audit event before Python 3.13
         asyncio.all_tasks = _all_tasks
         sys.dont_write_bytecode = True  # importing a module inside a simulation must write no file
         gc.disable()
@@ -450,7 +453,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         coro = task = None  # type: ignore[assignment]
         self._tasks.clear()
         for dead in self.failed:
-            dead._log_traceback = False  # type: ignore[attr-defined]
+            dead._log_traceback = False
         self._ready.clear()
         if stubborn:  # `except: pass` around an await: such a coroutine would complain again as it is freed
             complain, sys.unraisablehook = sys.unraisablehook, lambda _: None
@@ -516,7 +519,7 @@ for _name in [
     "set_debug",
 ]:
     setattr(VirtualLoop, _name, _refusal(_name))
-VirtualLoop.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
+VirtualLoop.__abstractmethods__ = frozenset()
 
 
 def _refuse_bare_as_completed() -> None:

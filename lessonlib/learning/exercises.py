@@ -125,7 +125,7 @@ def judge(exercise: Exercise, answer: Any) -> Finding | None:
 def _borrowed(exercise: Exercise, answer: Any) -> Finding | None:
     """An exercise is not passed by importing the pattern that it asks for, nor by deriving from or calling it."""
     names = {kind.__name__ for kind in getattr(answer, "__mro__", ())} | _names_used(answer, 0)
-    if getattr(answer, "__module__", "").startswith("lessonlib."):
+    if (getattr(answer, "__module__", None) or "").startswith("lessonlib."):
         names.add(getattr(answer, "__name__", ""))
         borrowed = [getattr(answer, "__name__", repr(answer))]
     else:

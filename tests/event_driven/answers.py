@@ -292,7 +292,8 @@ class Deliverer:
             if self.on_disk:
                 await self.ports.disk.replace(f"attempts-{self.name}", [row])
             try:
-                return await self.handler(event)
+                await self.handler(event)
+                return
             except Exception as problem:
                 error = problem
                 if self.letter_each_time:
