@@ -110,7 +110,7 @@ def test_warnings_and_printed_text_cost_nothing(capsys):
 
     def event_id(event_type, event_data):
         warnings.warn("beware", stacklevel=1)
-        print("hello")
+        print("hello")  # noqa: T201
         return right(event_type, event_data)
 
     with pytest.warns(UserWarning, match="beware"):
