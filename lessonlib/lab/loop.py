@@ -18,7 +18,9 @@ the callback is dropped; if it is paused, kept for later. No code of the dead ho
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import ctypes
 import gc
 import heapq
 import inspect
@@ -28,6 +30,7 @@ import random
 import re
 import sys
 import sysconfig
+import threading
 import time
 import types
 import weakref
@@ -174,17 +177,23 @@ class VirtualLoop(_LoopBase):
     def time(self) -> float:
         return self.now_us / 1e6
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_soon(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> Any:
         handle = _Handle(callback, args, context if context is not None else copy_context())
         self._ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon  # there is no other thread
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is no other thread
 
-    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> Any:
         return self._at(self._due(self.now_us + delay * 1e6, delay > 0), callback, args, context)
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> Any:
         return self._at(self._due(when * 1e6, when > self.time()), callback, args, context)
 
     def _due(self, when_us: float, later: bool) -> int:
@@ -291,8 +300,8 @@ class VirtualLoop(_LoopBase):
         asyncio._set_running_loop(self)
         sys.set_asyncgen_hooks(firstiter=self._generator_begins, finalizer=self._close_generator)
         random.seed(f"{seed}/module random")
-        time.sleep = _refuse_sleep  # type: ignore[assignment]  # it raises no audit event before Python 3.13
-        asyncio.all_tasks = _all_tasks
+        for module, name, stand_in, _ in _STAND_INS:
+            setattr(module, name, stand_in)
         sys.dont_write_bytecode = True  # importing a module inside a simulation must write no file
         gc.disable()
         self._open = True
@@ -306,8 +315,8 @@ class VirtualLoop(_LoopBase):
             gc.unfreeze()
             if collecting:
                 gc.enable()
-            time.sleep = _real_sleep
-            asyncio.all_tasks = _real_all_tasks
+            for module, name, _, real in _STAND_INS:
+                setattr(module, name, real)
             random.setstate(chance)
             sys.set_asyncgen_hooks(*hooks)
             asyncio._set_running_loop(None)
@@ -437,7 +446,6 @@ class VirtualLoop(_LoopBase):
         Returns the interrupt that came meanwhile, if one did: it has to wait until all is tidy.
         """
         interrupt: KeyboardInterrupt | None = None
-        stubborn = False
         self._ready.clear()
         self._timers.clear()
         for task in list(self._tasks):
@@ -449,18 +457,13 @@ class VirtualLoop(_LoopBase):
             except KeyboardInterrupt as error:
                 interrupt = error
             except BaseException:
-                stubborn = True
-        coro = task = None  # type: ignore[assignment]
+                # `while True: try: await ... except: pass` swallows this too. Python tries again when it frees
+                # the coroutine; with no loop to wait on, that would spin for ever. So it is never freed.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(coro))
         self._tasks.clear()
         for dead in self.failed:
             dead._log_traceback = False
         self._ready.clear()
-        if stubborn:  # `except: pass` around an await: such a coroutine would complain again as it is freed
-            complain, sys.unraisablehook = sys.unraisablehook, lambda _: None
-            try:
-                gc.collect()
-            finally:
-                sys.unraisablehook = complain
         return interrupt
 
     # ---- What a simulation refuses -----------------------------------------------------------------------
@@ -471,8 +474,9 @@ class VirtualLoop(_LoopBase):
 
 def _refusal(name: str) -> Any:
     def refuse(self: VirtualLoop, *_: Any, **__: Any) -> Any:
+        what = f"loop.{name}" + (" (asyncio.to_thread)" if name == "run_in_executor" else "")
         raise Refused(
-            f"loop.{name} is refused inside a simulation: it would reach the real world; "
+            f"{what} is refused inside a simulation: it would reach the real world; "
             "use the ports (send, receive, append) or plain asyncio instead"
         )
 
@@ -544,10 +548,17 @@ _REFUSED_EVENTS = {
     "os.exec": "starting a process",
     "os.posix_spawn": "starting a process",
     "os.fork": "starting a process",
+    "os.spawn": "starting a process",
+    "socket.getaddrinfo": "looking up a host",
+    "sqlite3.connect": "opening a database",
+    "time.sleep": "time.sleep",
     "_thread.start_new_thread": "starting a thread",
     "_thread.start_joinable_thread": "starting a thread",
     "os.remove": "deleting a file",
     "os.rename": "renaming a file",
+    "os.truncate": "writing a file",
+    "os.link": "linking a file",
+    "os.symlink": "linking a file",
     "os.mkdir": "making a folder",
     "os.rmdir": "deleting a folder",
 }
@@ -555,6 +566,8 @@ _REMEDY = {
     "_thread.start_new_thread": "use asyncio.create_task",
     "_thread.start_joinable_thread": "use asyncio.create_task",
     "open": "use `ports.disk`",
+    "sqlite3.connect": "use `ports.disk`",
+    "time.sleep": "use `await asyncio.sleep(...)`",
     "socket.__new__": "use `ports.transport`",
 }
 _guarded = False
@@ -590,6 +603,22 @@ def _refuse_sleep(duration: float, /) -> None:
             "use `await asyncio.sleep(...)`"
         )
     _real_sleep(duration)
+
+
+def _refuse_thread(*args: Any) -> int:
+    if _INSIDE.get():
+        _guard("_thread.start_new_thread", args)
+    return _thread.start_new_thread(*args)
+
+
+# What stands in for what while a simulation runs: (module, name, stand-in, the real one). Sleeping raises an
+# audit event from Python 3.13 on, starting a thread from 3.12 on.
+_STAND_INS: list[tuple[types.ModuleType, str, Any, Any]] = [
+    (time, "sleep", _refuse_sleep, _real_sleep),
+    (asyncio, "all_tasks", _all_tasks, _real_all_tasks),
+]
+if sys.version_info < (3, 12):
+    _STAND_INS.append((threading, "_start_new_thread", _refuse_thread, _thread.start_new_thread))
 
 
 def install_guard() -> None:
@@ -757,7 +786,7 @@ def _simulate(
         raise SimulationError(
             f"simulate takes a coroutine or a coroutine function, not {coro!r:.60}; write `async def`"
         )
-    loop = VirtualLoop(max_steps=max_steps)
+    loop = VirtualLoop(max_steps=max_steps)  # type: ignore[abstract]
     try:
         opened = loop.opened(seed)
         opened.__enter__()

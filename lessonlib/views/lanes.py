@@ -29,7 +29,9 @@ def order_of_lanes(run: Run, lanes: Sequence[str] | None) -> tuple[str, ...]:
             raise ViewError(f"the run {run.replay} recorded nothing on any node, so it has no lanes to draw")
         return tuple(sorted(known, key=lambda n: 0 if n in callers else 2 if n in handlers else 1))
     if isinstance(lanes, str) or not lanes:
-        raise ViewError(f"lanes={lanes!r} names no lanes; give a list of nodes, for instance {list(known)[:2]}")
+        raise ViewError(
+            f"lanes={lanes!r} names no lanes; give a list of nodes, for instance {list(known)[:2]}"
+        )
     declared = {name for names in run.scenario.targets.values() for name in names}
     for lane in lanes:
         if lane not in known and lane not in declared:
@@ -56,7 +58,9 @@ class Lane:
         bottom = top + self.height
         for span in spans:
             x0, x1 = axis.x(span.start_us), axis.x(span.end_us)
-            sheet.box(x0, top, max(x1 - x0, 2), self.height, sheet.hatch(span.what), stroke=GREY, stroke_width="0.8")
+            sheet.box(
+                x0, top, max(x1 - x0, 2), self.height, sheet.hatch(span.what), stroke=GREY, stroke_width="0.8"
+            )
             legend.note(f"node {span.what}", _hatch_sample(span.what))
         sheet.path(f"M10 {bottom:.1f}H{axis.right:.1f}", stroke=RULE)
         sheet.text(12, top + _PAD + 10, shorten(self.name, 110), bold=True)
@@ -79,9 +83,13 @@ class Lane:
         y = top + _PAD
         for row in self.rows:
             row.draw(sheet, axis, y, legend)
-            sheet.text(axis.left - 8, y + min(row.height / 2 + 3.5, 11), row.label, size=9.5, fill=GREY, anchor="end")
+            sheet.text(
+                axis.left - 8, y + min(row.height / 2 + 3.5, 11), row.label, size=9.5, fill=GREY, anchor="end"
+            )
             y += row.height + 4
 
 
 def _hatch_sample(name: str) -> Sample:
-    return lambda sheet, x, y: sheet.box(x - 8, y - 5, 16, 10, sheet.hatch(name), stroke=GREY, stroke_width="0.8")
+    return lambda sheet, x, y: sheet.box(
+        x - 8, y - 5, 16, 10, sheet.hatch(name), stroke=GREY, stroke_width="0.8"
+    )

@@ -20,7 +20,10 @@ SHAPES: dict[str, tuple[str, bool]] = {
     "cross": ("M-3-3L3 3M-3 3L3-3", False),
     "bar": ("M0-4V4", False),
     "plus": ("M0-4V4M-4 0H4", False),
-    "double": ("M-4 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0zM-1 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0z", False),
+    "double": (
+        "M-4 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0zM-1 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0z",
+        False,
+    ),
 }
 
 
@@ -45,7 +48,9 @@ class Mark:
 
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
-            raise ViewError(f"mark {self.name!r} has no shape {self.shape!r}; choose from {', '.join(SHAPES)}")
+            raise ViewError(
+                f"mark {self.name!r} has no shape {self.shape!r}; choose from {', '.join(SHAPES)}"
+            )
 
     def matches(self, record: Record) -> bool:
         return record.kind == self.of if isinstance(self.of, str) else self.of(record)

@@ -48,11 +48,23 @@ def order_of(record: Record) -> str:
 def _bar(sheet: Sheet, x: float, y: float, width: float, outcome: str) -> float:
     """Draw a call's bar and the glyph at its end; return where they end."""
     fill, stroke, glyph = _LOOK[outcome]
-    sheet.box(x, y, width, _BAR, paint(sheet, fill), stroke=stroke, stroke_dasharray="3 2" if outcome == "no answer" else None)
+    sheet.box(
+        x,
+        y,
+        width,
+        _BAR,
+        paint(sheet, fill),
+        stroke=stroke,
+        stroke_dasharray="3 2" if outcome == "no answer" else None,
+    )
     if not glyph:
         return x + width
     sheet.path(
-        glyph, transform=f"translate({x + width + 5:.1f} {y + 4:.1f})", stroke=stroke, stroke_width="1.6", fill="none"
+        glyph,
+        transform=f"translate({x + width + 5:.1f} {y + 4:.1f})",
+        stroke=stroke,
+        stroke_width="1.6",
+        fill="none",
     )
     return x + width + 9
 
@@ -109,7 +121,8 @@ class CallRow:
             for kind in kinds:
                 legend.note(f"call {kind}", _column_sample(*_LOOK[kind][:2]))
             series = [
-                Series([c.invoke.t_us for c in self.calls if c.outcome == kind], *_LOOK[kind][:2]) for kind in kinds
+                Series([c.invoke.t_us for c in self.calls if c.outcome == kind], *_LOOK[kind][:2])
+                for kind in kinds
             ]
             draw_columns(sheet, axis, top, series)
             return

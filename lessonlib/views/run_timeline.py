@@ -53,26 +53,34 @@ def timeline(
     run = one(run)
     names = order_of_lanes(run, lanes)
     if len(names) > LANES_MAX:
-        raise ViewError(f"{len(names)} lanes are too many to read; choose at most {LANES_MAX} with lanes=[...]")
+        raise ViewError(
+            f"{len(names)} lanes are too many to read; choose at most {LANES_MAX} with lanes=[...]"
+        )
     made, struck, out = calls(run.history), strikes(run), outages(run.history, run.end_us)
-    start_us, end_us = window(
-        start_s, end_s, last_us=_last_us(run, marks), run_end_us=run.end_us
-    )
+    start_us, end_us = window(start_s, end_s, last_us=_last_us(run, marks), run_end_us=run.end_us)
 
     by_node: dict[str, list[Record]] = {name: [] for name in names}
     for record in run.history:
         if record.node in by_node:
             by_node[record.node].append(record)
-    draft = Axis(start_us, end_us, 0, RIGHT - 170)  # rows depend on the width, and the left edge on their labels
-    rows = {n: rows_of([c for c in made if c.node == n], by_node[n], tuple(marks), draft, label) for n in names}
+    draft = Axis(
+        start_us, end_us, 0, RIGHT - 170
+    )  # rows depend on the width, and the left edge on their labels
+    rows = {
+        n: rows_of([c for c in made if c.node == n], by_node[n], tuple(marks), draft, label) for n in names
+    }
     name_width = max(min(text_width(n, 11) * 1.08, 118) for n in names)
     label_width = max((text_width(row.label, 9.5) for n in names for row in rows[n]), default=0)
     axis = Axis(start_us, end_us, 12 + name_width + 10 + label_width + 10, RIGHT)
-    rows = {n: rows_of([c for c in made if c.node == n], by_node[n], tuple(marks), axis, label) for n in names}
+    rows = {
+        n: rows_of([c for c in made if c.node == n], by_node[n], tuple(marks), axis, label) for n in names
+    }
 
     sheet, legend = Sheet(), Legend()
     strip, flags = FaultStrip(struck, axis), Flags(run.broken, axis)
-    sheet.text(12, 20, shorten(f"Timeline of {name_of(run)}, seed {run.seed}", WIDTH - 24, 13), size=13, bold=True)
+    sheet.text(
+        12, 20, shorten(f"Timeline of {name_of(run)}, seed {run.seed}", WIDTH - 24, 13), size=13, bold=True
+    )
     top = 30 + strip.height + flags.height
     drawn = {name: Lane(name, rows[name], line=messages) for name in names}
     tops: dict[str, float] = {}
@@ -94,7 +102,9 @@ def timeline(
         arrows, of = choose(messages_of(run.history), axis, lines)
         draw_arrows(sheet, arrows, axis, lines, legend)
         if len(arrows) < of:
-            notes.append(f"{len(arrows)} of {of} messages are drawn; zoom in with start_s and end_s to see all.")
+            notes.append(
+                f"{len(arrows)} of {of} messages are drawn; zoom in with start_s and end_s to see all."
+            )
     for name, lane in drawn.items():
         lane.draw_over(sheet, axis, tops[name], here[name], legend)
     if strip.placed:
@@ -107,7 +117,9 @@ def timeline(
     if strip.left_out:
         notes.append(f"{strip.left_out} more faults had no room here.")
     if axis.end_us < run.end_us and end_s is None:
-        notes.append(f"From {clock(axis.end_us)} to the run's end at {clock(run.end_us)} nothing of this kind happened.")
+        notes.append(
+            f"From {clock(axis.end_us)} to the run's end at {clock(run.end_us)} nothing of this kind happened."
+        )
 
     y = legend.draw(sheet, bottom + 24)
     for note in notes:
@@ -120,12 +132,22 @@ def timeline(
         sheet.text(12, y, "No rule was broken.", bold=True)
     title = f"Timeline of {name_of(run)}, seed {run.seed}"
     told = tell(run, names, rows, struck, out, axis)
-    return sheet.finish(title, [f"{title}, {clock(start_us)} to {clock(end_us)} of virtual time.", *told], y + 12)
+    return sheet.finish(
+        title, [f"{title}, {clock(start_us)} to {clock(end_us)} of virtual time.", *told], y + 12
+    )
 
 
 def _last_us(run: Run, marks: Sequence[Mark]) -> int:
     """Return when the last thing happened that a timeline draws; polling and the like do not count."""
-    last_us = max((r.t_us for r in run.history.of("invoke", "ok", "failed", "unknown", "fault", "crash", "restart", "pause", "resume")), default=0)
+    last_us = max(
+        (
+            r.t_us
+            for r in run.history.of(
+                "invoke", "ok", "failed", "unknown", "fault", "crash", "restart", "pause", "resume"
+            )
+        ),
+        default=0,
+    )
     marked = (r.t_us for r in run.history if any(mark.matches(r) for mark in marks))
     last_us = max(last_us, max(marked, default=0))
     return last_us or run.history.end_us or run.end_us

@@ -129,7 +129,9 @@ class Sheet:
             paint_order="stroke" if halo else None,
         )
 
-    def box(self, x: float, y: float, width: float, height: float, fill: str, **more: float | str | None) -> None:
+    def box(
+        self, x: float, y: float, width: float, height: float, fill: str, **more: float | str | None
+    ) -> None:
         self.add("rect", x=x, y=y, width=width, height=height, fill=fill, **more)
 
     def path(self, d: str, **more: float | str | None) -> None:

@@ -16,7 +16,12 @@ _BROKEN_TOLD = 5
 
 
 def tell(
-    run: Run, names: Sequence[str], rows: Mapping[str, list[Row]], struck: list[Strike], out: list[Span], axis: Axis
+    run: Run,
+    names: Sequence[str],
+    rows: Mapping[str, list[Row]],
+    struck: list[Strike],
+    out: list[Span],
+    axis: Axis,
 ) -> list[str]:
     """Return the sentences that say what the timeline shows."""
     lines = [f"Lanes: {listing(names, most=12)}."]
@@ -56,7 +61,9 @@ def _calls(node: str, calls: list[Call]) -> str:
             parts.append(f"{len(these)} ok")
         elif these:
             first, last = these[0].invoke.t_us, these[-1].invoke.t_us
-            when = f"made at {clock(first)}" if first == last else f"made from {clock(first)} to {clock(last)}"
+            when = (
+                f"made at {clock(first)}" if first == last else f"made from {clock(first)} to {clock(last)}"
+            )
             parts.append(f"{len(these)} {outcome} ({when})")
     return f"Calls on {node}: {len(calls)}, of these {', '.join(parts)}."
 
