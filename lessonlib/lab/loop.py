@@ -177,21 +177,21 @@ class VirtualLoop(_LoopBase):
     def time(self) -> float:
         return self.now_us / 1e6
 
-    def call_soon(  # type: ignore[override]
+    def call_soon(
         self, callback: Any, *args: Any, context: Context | None = None
     ) -> Any:
         handle = _Handle(callback, args, context if context is not None else copy_context())
         self._ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is no other thread
+    call_soon_threadsafe = call_soon
 
-    def call_later(  # type: ignore[override]
+    def call_later(
         self, delay: float, callback: Any, *args: Any, context: Context | None = None
     ) -> Any:
         return self._at(self._due(self.now_us + delay * 1e6, delay > 0), callback, args, context)
 
-    def call_at(  # type: ignore[override]
+    def call_at(
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> Any:
         return self._at(self._due(when * 1e6, when > self.time()), callback, args, context)
@@ -786,7 +786,7 @@ def _simulate(
         raise SimulationError(
             f"simulate takes a coroutine or a coroutine function, not {coro!r:.60}; write `async def`"
         )
-    loop = VirtualLoop(max_steps=max_steps)  # type: ignore[abstract]
+    loop = VirtualLoop(max_steps=max_steps)
     try:
         opened = loop.opened(seed)
         opened.__enter__()

@@ -117,7 +117,7 @@ class Scenario:
         pieces = self._pieces(system, parts or {})
         faults = self._plan(plan)
         values = self._values(params)
-        loop = VirtualLoop(max_steps=max_steps)  # type: ignore[abstract]
+        loop = VirtualLoop(max_steps=max_steps)
         ended: str | None = None
         with loop.opened(seed):
             world = World(loop, seed=seed)
