@@ -22,6 +22,7 @@ from lessonlib.lab.rules import Rule, Verdict, broken, judge_all
 from lessonlib.lab.world import World
 from lessonlib.limits import MAX_STEPS, StepBudgetExceeded
 
+THE_RUN_ENDS = "the run ends"  # a rule of every scenario: the workload comes to its end
 Parts = Mapping[str, Callable[..., Any]]
 
 
@@ -154,6 +155,7 @@ class Scenario:
             end_us=loop.now_us,
             steps=loop.steps,
             unfinished=ended,
+            max_steps=max_steps,
         )
 
     def _pieces(self, system: str, parts: Parts) -> Parts:
@@ -212,6 +214,7 @@ class Run:
         end_us: when the run ended, in microseconds of virtual time.
         steps: how many callbacks the event loop ran.
         unfinished: why the workload did not end, or None.
+        max_steps: after how many steps it would have been stopped.
     """
 
     scenario: Scenario
@@ -225,13 +228,14 @@ class Run:
     end_us: int
     steps: int
     unfinished: str | None = None
+    max_steps: int = MAX_STEPS
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
         """What each rule says. A run that did not end breaks a rule of its own, listed first."""
         verdicts = judge_all(self.scenario.rules, self.history)
         if self.unfinished is not None:
-            stuck = dataclasses.replace(broken(self.unfinished, at_us=self.end_us), rule="the run ends")
+            stuck = dataclasses.replace(broken(self.unfinished, at_us=self.end_us), rule=THE_RUN_ENDS)
             return (stuck, *verdicts)
         return verdicts
 
@@ -257,6 +261,8 @@ class Run:
         if self.plan.faults:
             arguments.append(f'plan="{self.plan}"')
         arguments.append(f"seed={self.seed}")
+        if self.steps > self.max_steps != MAX_STEPS:  # else the limit made no difference
+            arguments.append(f"max_steps={self.max_steps}")
         arguments += [f"{name}={value!r}" for name, value in self.params.items()]
         return f"{self.scenario.name}.run({', '.join(arguments)})"
 
