@@ -53,6 +53,7 @@ from lessonlib.lab.scenario import Param, Parts, Run, Scenario
 from lessonlib.lab.world import Node, World
 
 ORDER_CREATED = "order_created"
+LANES = ("shop", "broker", *SUBSCRIBERS)  # from top to bottom in pictures
 SKUS = ("coffee", "tea", "mate")
 PATIENCE_S = 30.0  # how long a customer waits for an answer
 SECOND_TRY_S = 1.0  # and then, or after a refusal, before trying again
