@@ -177,23 +177,17 @@ class VirtualLoop(_LoopBase):
     def time(self) -> float:
         return self.now_us / 1e6
 
-    def call_soon(
-        self, callback: Any, *args: Any, context: Context | None = None
-    ) -> Any:
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
         handle = _Handle(callback, args, context if context is not None else copy_context())
         self._ready.append(handle)
         return handle
 
     call_soon_threadsafe = call_soon
 
-    def call_later(
-        self, delay: float, callback: Any, *args: Any, context: Context | None = None
-    ) -> Any:
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         return self._at(self._due(self.now_us + delay * 1e6, delay > 0), callback, args, context)
 
-    def call_at(
-        self, when: float, callback: Any, *args: Any, context: Context | None = None
-    ) -> Any:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         return self._at(self._due(when * 1e6, when > self.time()), callback, args, context)
 
     def _due(self, when_us: float, later: bool) -> int:
