@@ -105,7 +105,9 @@ def _head(x0: float, y0: float, x1: float, y1: float) -> str:
     length = max(1.0, ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5)
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
     bx, by = x1 - 6 * ux, y1 - 6 * uy
-    return f"M{x1:.1f} {y1:.1f}L{bx - 2.2 * uy:.1f} {by + 2.2 * ux:.1f}L{bx + 2.2 * uy:.1f} {by - 2.2 * ux:.1f}z"
+    return (
+        f"M{x1:.1f} {y1:.1f}L{bx - 2.2 * uy:.1f} {by + 2.2 * ux:.1f}L{bx + 2.2 * uy:.1f} {by - 2.2 * ux:.1f}z"
+    )
 
 
 def _sample(sheet: Sheet, x: float, y: float, *, lost: bool) -> None:

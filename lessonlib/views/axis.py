@@ -58,7 +58,7 @@ class Axis:
             label = clock(t_us)
             half = text_width(label) / 2
             sheet.text(min(x, self.right + 8 - half), bottom + 16, label, anchor="middle", fill=INK)
-        sheet.text(self.left - 8, bottom + 16, "virtual time", anchor="end", fill=GREY)
+        sheet.text(self.left - 20, bottom + 16, "virtual time", anchor="end", fill=GREY)
 
 
 def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_us: int) -> tuple[int, int]:
@@ -80,7 +80,9 @@ def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_
     whole = max(1000, last_us + max(1, last_us // 50))
     end_us = round(end_s * 1e6) if end_s is not None else max(min(whole, run_end_us), last_us)
     if end_s is None and start_us >= end_us:
-        raise ViewError(f"start_s={start_s} is after the last thing to be seen, at {clock(last_us)}; give an earlier one")
+        raise ViewError(
+            f"start_s={start_s} is after the last thing to be seen, at {clock(last_us)}; give an earlier one"
+        )
     if start_us >= end_us:
         raise ViewError(f"start_s={start_s or 0} is not before end_s={end_s}; swap them")
     return start_us, end_us

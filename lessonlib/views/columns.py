@@ -51,7 +51,12 @@ def draw_columns(sheet: Sheet, axis: Axis, top: float, series: list[Series]) -> 
                 heights[i] += tall
                 d += f"M{axis.left + i * wide:.1f} {floor - heights[i]:.1f}h{wide - 0.6:.1f}v{tall:.1f}h{0.6 - wide:.1f}z"
         solid = one.fill.startswith("#")
-        sheet.path(d, fill=paint(sheet, one.fill), stroke=None if solid else one.stroke, stroke_width=None if solid else "0.6")
+        sheet.path(
+            d,
+            fill=paint(sheet, one.fill),
+            stroke=None if solid else one.stroke,
+            stroke_width=None if solid else "0.6",
+        )
     if most:
         sheet.text(axis.right + 3, top + 8, str(most), size=9, fill=INK)
         sheet.path(f"M{axis.right:.1f} {top + 2:.1f}v{HEIGHT - 3:.1f}", stroke=GREY)

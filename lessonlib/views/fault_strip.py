@@ -31,7 +31,11 @@ class FaultStrip:
                 text_x = max(axis.left + 3, min(x0 + 4, axis.right - width))
             extent = (min(x0, text_x) - 6, max(x1, text_x + width) + 6)
             row = next(
-                (i for i, taken in enumerate(rows) if all(extent[1] <= a or extent[0] >= b for a, b in taken)),
+                (
+                    i
+                    for i, taken in enumerate(rows)
+                    if all(extent[1] <= a or extent[0] >= b for a, b in taken)
+                ),
                 len(rows),
             )
             if row >= ROWS_MAX:

@@ -69,9 +69,7 @@ class Picture(View):
     def html(self) -> str:
         # What stands in an address as itself keeps the notebook's file readable; `&`, `"`, `<` and `>` do not.
         address = "data:image/svg+xml;charset=utf-8," + quote(self.svg, safe=" /:=;,'()!*?@$+")
-        return (
-            f'<img alt="{escape(" ".join(self.words))}" src="{address}" style="width: 760px; max-width: 100%">'
-        )
+        return f'<img alt="{escape(" ".join(self.words))}" src="{address}" style="width: 760px; max-width: 100%">'
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,7 +110,9 @@ def several(run_or_runs: Any) -> tuple[Run, ...]:
     """Return the runs of a run, or of a list of runs. Raises ViewError for anything else."""
     runs = (run_or_runs,) if isinstance(run_or_runs, Run) else run_or_runs
     if not isinstance(runs, list | tuple) or not runs or not all(isinstance(run, Run) for run in runs):
-        raise ViewError(f"a view shows a run or a list of runs, not {run_or_runs!r:.60}; give scenario.run(...)")
+        raise ViewError(
+            f"a view shows a run or a list of runs, not {run_or_runs!r:.60}; give scenario.run(...)"
+        )
     return tuple(runs)
 
 
@@ -121,7 +121,9 @@ def one(run: Any) -> Run:
     if not isinstance(run, Run):
         raise ViewError(f"this view shows one run, not {run!r:.60}; give scenario.run(...)")
     if not run.history.records:
-        raise ViewError(f"the run {run.replay} recorded nothing, so there is nothing to draw; check its workload")
+        raise ViewError(
+            f"the run {run.replay} recorded nothing, so there is nothing to draw; check its workload"
+        )
     return run
 
 

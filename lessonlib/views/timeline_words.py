@@ -16,7 +16,12 @@ _BROKEN_TOLD = 5
 
 
 def tell(
-    run: Run, names: Sequence[str], rows: Mapping[str, list[Row]], struck: list[Strike], out: list[Span], axis: Axis
+    run: Run,
+    names: Sequence[str],
+    rows: Mapping[str, list[Row]],
+    struck: list[Strike],
+    out: list[Span],
+    axis: Axis,
 ) -> list[str]:
     """Return the sentences that say what the timeline shows."""
     lines = [f"Lanes: {listing(names, most=12)}."]
@@ -25,7 +30,7 @@ def tell(
     marked: dict[str, list[str]] = {}
     for name in names:
         for row in rows[name]:
-            if isinstance(row, MarkRow):
+            if isinstance(row, MarkRow) and "dropped" not in row.mark.kinds:  # told below, with reasons
                 again = f" ({row.repeats} again)" if row.repeats else ""
                 marked.setdefault(row.mark.name, []).append(f"{name} {row.count}{again}")
     lines += [f"{name[0].upper()}{name[1:]}: {listing(where)}." for name, where in marked.items()]
@@ -56,7 +61,9 @@ def _calls(node: str, calls: list[Call]) -> str:
             parts.append(f"{len(these)} ok")
         elif these:
             first, last = these[0].invoke.t_us, these[-1].invoke.t_us
-            when = f"made at {clock(first)}" if first == last else f"made from {clock(first)} to {clock(last)}"
+            when = (
+                f"made at {clock(first)}" if first == last else f"made from {clock(first)} to {clock(last)}"
+            )
             parts.append(f"{len(these)} {outcome} ({when})")
     return f"Calls on {node}: {len(calls)}, of these {', '.join(parts)}."
 
