@@ -61,7 +61,8 @@ class Reach:
 
     @property
     def doubled(self) -> list[Any]:
-        return [order for order in self.acknowledged if self.times.get(order, 0) > 1]
+        """The orders, acknowledged or not, that arrived more than once."""
+        return [order for order, times in self.times.items() if times > 1]
 
     @property
     def unasked(self) -> int:
@@ -70,13 +71,11 @@ class Reach:
         return sum(order not in known for order in self.times)
 
 
-def reach(
-    run: Run, subscribers: Sequence[str] | None, *, op: str, arrived: str, set_aside: SetAside
-) -> list[Reach]:
+def reach(run: Run, subscribers: Iterable[str], *, op: str, arrived: str, set_aside: SetAside) -> list[Reach]:
     """Return what became of the run's orders at each subscriber."""
     published: dict[Any, int] = {}
     acknowledged: dict[Any, None] = {}
-    arrivals: dict[str, dict[Any, list[int]]] = {name: {} for name in subscribers or ()}
+    arrivals: dict[str, dict[Any, list[int]]] = {name: {} for name in subscribers}
     asides: dict[str, set[Any]] = {}
     for record in run.history.records:
         kind = record.kind
@@ -85,15 +84,10 @@ def reach(
         elif kind == "ok" and record.get("op") == op and "order" in record.data:
             acknowledged.setdefault(record.data["order"])
         elif kind == arrived and "order" in record.data:
-            if subscribers is None or record.node in arrivals:
-                arrivals.setdefault(record.node, {}).setdefault(record.data["order"], []).append(record.t_us)
+            if record.node in arrivals:
+                arrivals[record.node].setdefault(record.data["order"], []).append(record.t_us)
         elif kind not in ("sent", "delivered") and (letter := set_aside(record)) is not None:
             asides.setdefault(letter[0], set()).add(letter[1])
-    if not arrivals:
-        raise ViewError(
-            f"no record of kind {arrived!r} names a subscriber in {run.replay}; give subscribers=[...], "
-            "so that those which got nothing are listed too"
-        )
     return [
         Reach(
             name,
@@ -120,7 +114,7 @@ def fan_out(
 
     Args:
         run_or_runs: what `scenario.run(...)` returned, or a list of such.
-        subscribers: the rows; left out, the nodes at which something arrived. Name them, so that one which got
+        subscribers: the rows; left out, the nodes at which something arrived in any of the runs. Name them, so that one which got
             nothing is listed too.
         op: the workload's operation that publishes; its records have a field `order`.
         arrived: the kind of record, with a field `order`, by which a subscriber's node shows that it has it.
@@ -129,9 +123,18 @@ def fan_out(
     Raises ViewError for what is no run, for a run without records, and when no subscriber is known.
     """
     runs = tuple(one(run) for run in several(run_or_runs))
-    if subscribers is not None and (isinstance(subscribers, str) or not subscribers):
+    if subscribers is not None and isinstance(subscribers, str):
         raise ViewError(
-            f"subscribers={subscribers!r} names nobody; give a list, for instance ['email', 'inventory']"
+            f"subscribers={subscribers!r} is one name; give a list, for instance ['email', 'inventory']"
+        )
+    if subscribers is None:  # those of any run, so that one run's loser is listed by the other's
+        subscribers = tuple(
+            dict.fromkeys(r.node for run in runs for r in run.history.of(arrived) if "order" in r.data)
+        )
+    if not subscribers:
+        raise ViewError(
+            f"no record of kind {arrived!r} names a subscriber in {runs[0].replay}; give subscribers=[...], "
+            "so that those which got nothing are listed"
         )
     names = names_of(runs)
     found = [reach(run, subscribers, op=op, arrived=arrived, set_aside=set_aside) for run in runs]
@@ -145,18 +148,18 @@ def fan_out(
             row = [cell(escape(name), "th", scope="rowgroup", rows=len(reaches))] if i == 0 else []
             row.append(cell(escape(each.subscriber), "th", scope="row"))
             row += [cell(str(len(each.acknowledged))), cell(str(each.reached))]
-            row += [cell(bad(f"✗ {len(each.lost)}") if each.lost else "0")]
-            row += [cell(bad(f"×2 {len(each.doubled)}") if each.doubled else "0")]
+            row += [cell(bad(str(len(each.lost))) if each.lost else "0")]
+            row += [cell(bad(str(len(each.doubled))) if each.doubled else "0")]
             row += [cell(str(len(each.aside)))] * aside + [cell(str(each.unasked))] * unasked
-            row += [cell(text) for text in _delays(each)]
+            row += [cell(text.replace(" ", "&nbsp;")) for text in _delays(each)]
             body.append(row)
-    parts = [table(f"Where the acknowledged orders arrived: {listing(names)}", head, body)]
+    parts = [table("Where the acknowledged orders arrived", head, body)]
     parts += [_matrix(name, reaches) for name, reaches in zip(names, found, strict=True)]
     if any(parts[1:]):
         parts.append(
             paragraph(
-                "✓ reached once · ✗ acknowledged and lost · ×2 reached twice (and so on) · D set aside as a dead "
-                "letter · (✓) reached, but never acknowledged · – neither"
+                "✓ reached once · ✗ acknowledged and lost · ×2 reached twice · D set aside as a dead letter · "
+                "(✓) reached, but never acknowledged · – neither"
             )
         )
     parts.append(paragraph("A delay runs from the first call to publish an order until it is first handled."))

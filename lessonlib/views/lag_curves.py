@@ -162,7 +162,7 @@ def lag(
     texts = {
         line.subscription: f"{shorten(line.subscription, 90)}: {ends[line.subscription]}" for line in lines
     }
-    axis = Axis(start_us, end_us, 62, WIDTH - 46 - max(text_width(text) for text in texts.values()))
+    axis = Axis(start_us, end_us, 100, WIDTH - 46 - max(text_width(text) for text in texts.values()))
     visible = [(line, _within(line, start_us, end_us)) for line in lines]
     most = max(1, *(value for _, steps in visible for _, value in steps))
 
@@ -181,7 +181,8 @@ def lag(
     for value in _levels(most):
         sheet.path(f"M{axis.left} {y(value):.1f}H{axis.right:.1f}", stroke=RULE)
         sheet.text(axis.left - 6, y(value) + 4, f"{value}", anchor="end")
-    sheet.text(12, top - 4, "events behind", fill=GREY)
+    sheet.text(12, (top + bottom) / 2 - 3, "events", fill=GREY)
+    sheet.text(12, (top + bottom) / 2 + 10, "behind", fill=GREY)
     strip.draw(sheet, 30, bottom)
     places = _spread([y(ends[line.subscription]) for line, _ in visible], top + 6, bottom)
     for (line, steps), place, (colour, dash, width) in zip(visible, places, _STYLES, strict=False):

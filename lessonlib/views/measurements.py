@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.figure import Figure
 
 from lessonlib.views.picture import ViewError
 from lessonlib.views.svg import BLUE, BROWN, GREEN, GREY, INK, PURPLE, RED, RULE
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.figsize": (7.6, 3.8),  # inches: as wide as the other views
     "figure.dpi": 100,
     "figure.facecolor": "white",
@@ -29,8 +30,8 @@ STYLE: dict[str, Any] = {
     "grid.color": RULE,
     "lines.linewidth": 2,
     # Colour and dashes together, so that neither carries meaning alone.
-    "axes.prop_cycle": mpl.cycler(color=[BLUE, RED, GREEN, PURPLE, BROWN, GREY])
-    + mpl.cycler(linestyle=["-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1))]),
+    "axes.prop_cycle": cycler(color=[BLUE, RED, GREEN, PURPLE, BROWN, GREY])
+    + cycler(linestyle=["-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1))]),
     "svg.hashsalt": "lessonlib",
 }
 

@@ -37,12 +37,12 @@ def verdicts(run_or_runs: Run | Sequence[Run]) -> Table:
                 row.append(cell(escape(one[rule].sentence)))
         body.append(row)
     head = ["Rule", "Verdict", "What was seen"] if single else ["Rule", *names]
-    parts = [table(f"What the rules say of {listing(names)}", head, body)]
+    parts = [table("What the rules say" + (f" of {names[0]}" if single else ""), head, body)]
     if not single:
         for name, run in zip(names, runs, strict=True):
             parts += [paragraph(f"{name}: {v.rule}. {_when(v)}. {v.sentence}") for v in run.broken]
     parts += [
-        "<p>To run it again:</p>" if single else "<p>To run them again:</p>",
+        paragraph("To run it again:" if single else "To run them again:"),
         code(run.replay for run in runs),
     ]
     return Table("Verdicts", words(_tell(runs, names)), "".join(parts))
@@ -73,6 +73,6 @@ def _tell(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
         )
         lines += [f"BROKEN {moment(v)}: {v.rule}. {v.sentence}" for v in run.broken[: max(2, 8 // len(runs))]]
         if counts["not exercised"]:
-            lines.append(f"Not exercised: {listing(counts['not exercised'], most=12)}.")
+            lines.append(f"Not exercised: {listing(counts['not exercised'], most=12, between='; ')}.")
         lines.append(f"Again: {run.replay}")
     return lines
