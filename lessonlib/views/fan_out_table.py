@@ -39,13 +39,15 @@ class Reach:
     """What became of the acknowledged orders of a run at one subscriber.
 
     Attributes:
-        acknowledged: the orders whose publish returned, in order.
+        published: the orders that the workload tried to publish, in order.
+        acknowledged: those whose publish returned.
         times: how often each of all orders arrived.
         aside: orders that were set aside as dead letters and never handled.
         delays_us: for each acknowledged order that arrived, from its first publish call to its first arrival.
     """
 
     subscriber: str
+    published: tuple[Any, ...]
     acknowledged: tuple[Any, ...]
     times: dict[Any, int]
     aside: frozenset[Any]
@@ -91,6 +93,7 @@ def reach(run: Run, subscribers: Iterable[str], *, op: str, arrived: str, set_as
     return [
         Reach(
             name,
+            tuple(published),
             tuple(acknowledged),
             {order: len(times) for order, times in got.items()},
             frozenset(asides.get(name, ())) - got.keys(),
@@ -174,7 +177,7 @@ def _delays(each: Reach) -> tuple[str, str]:
 
 def _matrix(name: str, reaches: list[Reach]) -> str:
     orders = list(
-        dict.fromkeys(order for each in reaches for order in (*each.acknowledged, *each.times, *each.aside))
+        dict.fromkeys(order for each in reaches for order in (*each.published, *each.times, *each.aside))
     )
     if not orders or len(orders) > MATRIX_MAX:
         return ""

@@ -74,16 +74,6 @@ class Curve:
     subscription: str
     steps: tuple[tuple[int, int], ...]
 
-    @property
-    def peak(self) -> tuple[int, int]:
-        """The greatest lag and when it was first reached."""
-        t_us, most = max(self.steps, key=lambda step: step[1])
-        return most, t_us
-
-    @property
-    def last(self) -> int:
-        return self.steps[-1][1]
-
     def at(self, t_us: int) -> int:
         """The lag at a moment."""
         return next((lag for when, lag in reversed(self.steps) if when <= t_us), 0)

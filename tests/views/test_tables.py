@@ -28,6 +28,7 @@ MIXED = [
     *order(200_000, 3),
     *order(300_000, 4, ok=False, handled=["a"]),
     *order(400_000, 5),
+    *order(500_000, 6, ok=False),
     (450_000, "dead letter", "a", {"order": 5}),
 ]
 
@@ -52,9 +53,9 @@ def test_lost_doubled_set_aside_and_delay_are_counted():
 def test_few_orders_are_shown_one_by_one():
     matrix = cells(fan_out(made_up(MIXED), subscribers=["a", "b"]))[3:]
     assert matrix == [
-        ["", "1", "2", "3", "4", "5"],
-        ["a", "✓", "×2", "✗", "(✓)", "D"],
-        ["b", "✗", "✗", "✗", "–", "✗"],
+        ["", "1", "2", "3", "4", "5", "6"],
+        ["a", "✓", "×2", "✗", "(✓)", "D", "–"],
+        ["b", "✗", "✗", "✗", "–", "✗", "–"],
     ]
 
 

@@ -215,3 +215,17 @@ def test_a_run_without_records_and_what_is_no_run_are_refused():
         Mark("x", ("x",), "star")
     with pytest.raises(ViewError, match="tuple"):
         Mark("x", "handled")
+
+
+def test_a_message_that_ends_off_the_picture_keeps_its_slope():
+    sent = (0, "sent", "a", {"to": "b", "message": 1})
+    run = made_up([sent, (2_000_000, "delivered", "b", {"source": "a", "message": 1})])
+    whole, half = (
+        re.search(
+            r'd="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)" stroke="#555555"',
+            timeline(run, messages=True, end_s=s).svg,
+        )
+        for s in (2, 1)
+    )
+    rise = [float(found[4]) - float(found[2]) for found in (whole, half)]
+    assert rise[1] == pytest.approx(rise[0] / 2, abs=0.2)
