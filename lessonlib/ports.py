@@ -15,12 +15,13 @@ import asyncio
 import copy
 import json
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from lessonlib.errors import LessonError
 
@@ -98,15 +99,21 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if kind in _SCALARS:
         return value
-    if kind is dict:
-        for key in value:
-            if type(key) is not str:
-                raise PortError(
-                    f"a message or record may only have str keys, not {key!r}; write str(key) instead"
-                )
-        return {k: v if type(v) in _SCALARS else plain(v) for k, v in value.items()}
-    if kind is list or kind is tuple:
-        return [v if type(v) in _SCALARS else plain(v) for v in value]
+    try:
+        if kind is dict:
+            for key in value:
+                if type(key) is not str:
+                    raise PortError(
+                        f"a message or record may only have str keys, not {key!r}; write str(key) instead"
+                    )
+            return {k: v if type(v) in _SCALARS else plain(v) for k, v in value.items()}
+        if kind is list or kind is tuple:
+            return [v if type(v) in _SCALARS else plain(v) for v in value]
+    except RecursionError:
+        raise PortError(
+            "a message or record may not contain itself, nor be nested hundreds of levels deep; "
+            "refer to other things by their ids"
+        ) from None
     raise PortError(
         f"{kind.__name__} {value!r:.60} cannot cross to another machine or to a disk: "
         "send plain data (dict, list, str, numbers, None), for instance event.to_dict()"
@@ -173,32 +180,68 @@ class FileDisk:
         self._directory.mkdir(parents=True, exist_ok=True)
 
     def _path(self, file: str) -> Path:
-        if not file or "/" in file or "\\" in file or file.startswith("."):
-            raise PortError(f"{file!r} is not a file name; use letters, digits and dashes")
+        if not isinstance(file, str) or not re.fullmatch(r"[\w#:-][\w.#:-]{0,99}", file, re.ASCII):
+            raise PortError(f"{file!r:.60} is not a file name; use up to 100 letters, digits, - _ . : #")
         return self._directory / f"{file}.jsonl"
 
     async def append(self, file: str, record: Message) -> None:
-        with self._path(file).open("a", encoding="utf-8") as out:
-            out.write(json.dumps(plain(record)) + "\n")
+        path, line = self._path(file), json.dumps(plain(record)) + "\n"
+        fresh = not path.exists()
+        with path.open("ab") as out:
+            if not fresh:
+                _drop_torn_line(path, out)
+            out.write(line.encode("ascii"))
             out.flush()
             os.fsync(out.fileno())
+        if fresh:
+            self._sync_directory()
 
     async def replace(self, file: str, records: Sequence[Message]) -> None:
         path = self._path(file)
+        lines = [json.dumps(plain(record)) + "\n" for record in records]
         fresh = path.with_suffix(".new")
-        with fresh.open("w", encoding="utf-8") as out:
-            out.writelines(json.dumps(plain(record)) + "\n" for record in records)
+        with fresh.open("w", encoding="ascii") as out:
+            out.writelines(lines)
             out.flush()
             os.fsync(out.fileno())
         fresh.replace(path)  # atomic on POSIX: a reader sees the old file or the new one
+        self._sync_directory()
 
     async def read(self, file: str) -> list[Message]:
         path = self._path(file)
         if not path.exists():
             return []
         # A crash in the middle of an append leaves a line without its end; it was never promised to anyone.
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        whole, end, _ = path.read_bytes().rpartition(b"\n")
+        records = []
+        for number, line in enumerate((whole + end).splitlines(), 1):
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                raise PortError(
+                    f"line {number} of {path.name} is damaged: {line[:60]!r}; restore the file from a copy"
+                ) from None
+        return records
+
+    def _sync_directory(self) -> None:
+        """Make a new or renamed file's *name* durable, which on POSIX is the folder's business."""
+        if os.name == "posix":
+            folder = os.open(self._directory, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _drop_torn_line(path: Path, out: BinaryIO) -> None:
+    """Cut off what a crash left of the last line, or the next record would be glued to it."""
+    size = out.seek(0, os.SEEK_END)
+    with path.open("rb") as written:
+        if size:
+            written.seek(size - 1)
+            if written.read(1) != b"\n":
+                written.seek(0)
+                out.truncate(written.read().rfind(b"\n") + 1)
 
 
 def local_ports(

@@ -29,7 +29,6 @@ from lessonlib.event_driven.rules import SUBSCRIBERS
 from lessonlib.event_driven.shop import InventoryManager, OrderProcessor
 from lessonlib.event_driven.subscription import Subscription
 from lessonlib.lab.faults import (
-    Burst,
     ClockSkew,
     Crash,
     CrashAfterWrite,
@@ -144,14 +143,10 @@ async def _customers(world: World, params: Mapping[str, Any], op: str = "publish
             await asyncio.sleep(SECOND_TRY_S)
 
     placing: list[asyncio.Task[None]] = []
-    number = 0
-    for _ in range(params["orders"]):
+    for number in range(1, params["orders"] + 1):
         await asyncio.sleep(1 / params["rate_per_s"])
-        burst = world.take(Burst)
-        for _ in range(1 + (burst.count if burst else 0)):
-            number += 1
-            order = _order(world, number, params)
-            placing.append(loop.create_task(place(order), name=f"customer with order {number}"))
+        order = _order(world, number, params)
+        placing.append(loop.create_task(place(order), name=f"customer with order {number}"))
         while (rewind := world.take(Rewind)) is not None:
             placing.append(loop.create_task(_rewind(world, rewind.target), name="operator"))
     for task in placing:
@@ -366,7 +361,6 @@ ORDERS = Scenario(
         Poison,
         DeadlyPoison,
         Rewind,
-        Burst,
     ),
     rules=(
         rules.reaches,
@@ -386,7 +380,7 @@ ORDERS = Scenario(
         "target": SUBSCRIBERS,
         "file": ("log", "cursors", "stock", "confirmed", "attempts-inventory"),
     },
-    settle_s=30,
+    settle_s=15,
     horizon_s=4,
     small={"orders": 20, "retries": 1},
 )
@@ -435,7 +429,7 @@ OUTBOX = Scenario(
     ),
     rules=(rules.stored_and_announced, nothing_died()),
     targets={"node": ("shop", "broker"), "file": ("orders", "sent", "log")},
-    settle_s=30,
+    settle_s=15,
     horizon_s=3,
     small={"orders": 15},
 )

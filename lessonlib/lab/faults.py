@@ -31,6 +31,8 @@ class FaultError(LessonError):
     """A fault or a plan that makes no sense; the message says where and what was expected."""
 
 
+TIME_MAX_S = 1e9  # thirty years; beyond, a float no longer tells microseconds apart
+
 KINDS: list[type[Fault]] = []  # every kind of fault, in order of definition
 
 # What a field holds follows from its name, so that parsing, printing and search need no second description.
@@ -62,16 +64,19 @@ class Fault:
     form: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # dataclass(slots=True) makes each class twice; the second one is the one to keep.
-        KINDS[:] = [k for k in KINDS if k.__qualname__ != cls.__qualname__ or k.__module__ != cls.__module__]
+        # dataclass(slots=True) makes each class twice; the second one, which does not know yet in which function
+        # it stands, is the one to keep.
+        KINDS[:] = [k for k in KINDS if k.__name__ != cls.__name__ or k.__module__ != cls.__module__]
         KINDS.append(cls)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _validate(self, field.name, getattr(self, field.name))
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:  # what may be left out may be None
+                _validate(self, field.name, value)
         start, end = getattr(self, "start_s", None), getattr(self, "end_s", None)
         if start is not None and end is not None and end <= start:
-            raise FaultError(f"{type(self).__name__}: end_s={end} is not after start_s={start}; swap them")
+            raise FaultError(f"{type(self).__name__}: end_s={end:g} should be after start_s={start:g}")
 
     @property
     def begins_s(self) -> float:
@@ -98,23 +103,21 @@ def _validate(fault: Fault, name: str, value: Any) -> None:
     def refuse(expected: str) -> None:
         raise FaultError(f"{type(fault).__name__}: {name}={value!r} should be {expected}")
 
-    if value is None or isinstance(value, bool):
-        return
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
     if name.endswith("_s"):
-        if not isinstance(value, int | float):
-            refuse("a number of seconds")
-        if (value < 0 or value != value or value == float("inf")) and name != "offset_s":
-            refuse("a finite number of seconds, 0 or more")
+        lowest = -TIME_MAX_S if name == "offset_s" else 0
+        if number is None or not lowest <= number <= TIME_MAX_S:
+            refuse(f"a number of seconds from {lowest:g} to {TIME_MAX_S:g}")
         object.__setattr__(fault, name, round(value * 1e6) / 1e6)
     elif name == "probability":
-        if not isinstance(value, int | float) or not 0 < value <= 1:
-            refuse("above 0 and at most 1")
+        if number is None or not 0.0001 <= number <= 1:
+            refuse("a number from 0.0001 to 1 (0.01% to 100%)")
         object.__setattr__(fault, name, round(float(value), 4))
     elif name == "count":
-        if not isinstance(value, int) or value < 1:
-            refuse("a whole number, 1 or more")
+        if not isinstance(number, int) or not 1 <= number <= 1_000_000:
+            refuse("a whole number from 1 to 1000000")
     elif name in ("left", "right"):
-        if isinstance(value, str) or not value or not all(_is_name(v) for v in value):
+        if not isinstance(value, tuple | list) or not value or not all(_is_name(v) for v in value):
             refuse("a tuple of node names, for instance ('a', 'b')")
         object.__setattr__(fault, name, tuple(value))
     elif not _is_name(value):
@@ -419,8 +422,8 @@ _UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_
 
 def read_time(text: str) -> float | None:
     """Return the seconds that `text` (5s, 250ms, 2m) means, or None when it is no time."""
-    match = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)(us|ms|s|m|h)", text)
-    return None if match is None else int(Decimal(match[1]) * _UNITS[match[2]]) / 1e6
+    match = re.fullmatch(r"([+-]?[0-9]+(?:\.[0-9]+)?)(us|ms|s|m|h)", text)
+    return None if match is None else float(Decimal(match[1]) * _UNITS[match[2]] / 1_000_000)
 
 
 def _read(name: str, token: str) -> Any:
@@ -428,10 +431,10 @@ def _read(name: str, token: str) -> Any:
     if name.endswith("_s"):
         return read_time(token)
     if name == "probability":
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)%", token)
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%", token)
         return float(Decimal(match[1]) / 100) if match else None
     if name == "count":
-        return int(token) if re.fullmatch(r"\d+", token) else None
+        return int(token) if re.fullmatch(r"[0-9]{1,20}", token) else None
     if name in ("left", "right"):
         names = tuple(token.split(","))
         return names if all(_is_name(n) for n in names) else None
@@ -494,7 +497,10 @@ def _parse_clause(clause: str, position: int) -> Fault:
         if attempt.ok and attempt.at < len(tokens):
             attempt.wanted, attempt.ok = "the end of the fault, or ';'", False
         if attempt.ok:
-            return kind(**attempt.values)
+            try:
+                return kind(**attempt.values)
+            except FaultError as error:
+                raise FaultError(f"fault {position} of the plan, {clause.strip()!r}: {error}") from None
         if best is None or attempt.at > best.at:
             best = attempt
             wanted = [attempt.wanted]
@@ -515,6 +521,9 @@ class FaultPlan:
     faults: tuple[Fault, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.faults, tuple | list):
+            raise FaultError(f"a plan is made of a tuple of faults, not {self.faults!r:.60}")
+        object.__setattr__(self, "faults", tuple(self.faults))
         for fault in self.faults:
             if not isinstance(fault, Fault):
                 raise FaultError(f"{fault!r} is not a fault; write Crash(5, 'broker') or use FaultPlan.parse")

@@ -148,4 +148,6 @@ class Network:
             world.history.records.append(
                 Record(world.loop.now_us, "delivered", link.to, {"source": link.source, "message": number})
             )
-            node.inbox.put((link.source, body))
+            node.inbox.put(
+                (link.source, plain(body))
+            )  # the record keeps the original, whatever becomes of it

@@ -125,7 +125,7 @@ class SimDisk(_Port):
     async def replace(self, file: str, records: Sequence[Any]) -> None:
         fresh = [plain(record) for record in records]
         await self._write(file)
-        self._node.files[file] = fresh
+        self._node.files[file] = list(fresh)  # the history keeps the other
         self._world.record("replaced", self._node.name, file=file, records=fresh)
         await self._after_write(file)
 
