@@ -15,10 +15,12 @@ import asyncio
 from typing import Any, Protocol
 
 from lessonlib.event_driven.event import Event, rfc3339
+from lessonlib.event_driven.remote import NotAcknowledged
 from lessonlib.ports import Ports, local_ports
 
 ORDERS_FILE = "orders"
 SENT_FILE = "sent"
+TROUBLE_WAIT_S = 0.5
 
 
 class _Log(Protocol):
@@ -48,13 +50,19 @@ class Outbox:
         return event
 
     async def relay(self) -> None:
-        """Announce what is not announced yet, for ever; the service's background task."""
-        disk = self._ports.disk
-        sent = len(await disk.read(SENT_FILE))  # one mark for each order, in the same order
+        """Announce what is not announced yet, for ever; the service's background task. Trouble is waited out."""
         while True:
             self._work.clear()
-            for row in (await disk.read(ORDERS_FILE))[sent:]:
-                await self._log.append(Event.from_dict(row["event"]))
-                await disk.append(SENT_FILE, {"id": row["event"]["id"]})
-                sent += 1
-            await self._work.wait()
+            try:
+                await self._announce()
+            except (OSError, NotAcknowledged):
+                await asyncio.sleep(TROUBLE_WAIT_S)
+            else:
+                await self._work.wait()
+
+    async def _announce(self) -> None:
+        disk = self._ports.disk
+        sent = len(await disk.read(SENT_FILE))  # one mark for each order, in the same order
+        for row in (await disk.read(ORDERS_FILE))[sent:]:
+            await self._log.append(Event.from_dict(row["event"]))
+            await disk.append(SENT_FILE, {"id": row["event"]["id"]})
