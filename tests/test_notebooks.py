@@ -57,7 +57,17 @@ def test_the_shipped_exercises_fail_at_their_graded_cells_and_nowhere_else(lesso
     report = tmp_path / "report.xml"
     path = ROOT / "exercises" / f"{lesson.stem}.ipynb"
     subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval", str(path), "-q", f"--junitxml={report}", "-p", "no:xdist"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--nbval",
+            str(path),
+            "-q",
+            f"--junitxml={report}",
+            "-p",
+            "no:xdist",
+        ],
         cwd=ROOT,
         capture_output=True,
         check=False,
