@@ -157,6 +157,8 @@ def nothing_died(name: str = "no task dies unseen") -> Rule:
         dead = history.of("died").first()
         if dead is not None:
             return broken(f"{dead.get('task')} on {dead.node or 'the world'} died: {dead.get('error')}", dead)
+        if not history.records:
+            return not_exercised("Nothing happened.")
         return holds("Every task that failed was noticed by its owner.")
 
     return Rule(name, judge)
