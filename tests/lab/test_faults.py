@@ -31,17 +31,8 @@ from lessonlib.lab.faults import (
 )
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=300)
-WRITABLE = [kind for kind in KINDS if kind.form and kind.__module__.startswith("lessonlib.lab.")]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def only_the_laboratory_s_own_kinds():
-    """Lessons add kinds of their own when they are imported, by other tests of the same process for instance."""
-    every = list(KINDS)
-    KINDS[:] = [kind for kind in KINDS if kind.__module__.startswith("lessonlib.lab.")]
-    yield
-    KINDS[:] = every
-
+OWN = [kind for kind in KINDS if kind.__module__ == Fault.__module__]
+WRITABLE = [kind for kind in OWN if kind.form]
 
 words = st.sampled_from(["for", "to", "from", "by", "losing", "disk", "at", "crash", "a..b", "5s", "slow"])
 names = words | st.from_regex(r"[A-Za-z0-9_.:#-]{1,12}", fullmatch=True)
@@ -72,6 +63,14 @@ def faults(draw, kinds=WRITABLE):
         if values["start_s"] == values["end_s"]:
             values["end_s"] += 1
     return kind(**values)
+
+
+@pytest.fixture(autouse=True)
+def only_the_kinds_of_the_laboratory():
+    """A lesson that another test has imported adds kinds of its own."""
+    every, KINDS[:] = list(KINDS), OWN
+    yield
+    KINDS[:] = every
 
 
 # ---- Text ------------------------------------------------------------------------------------------------
