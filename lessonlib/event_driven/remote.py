@@ -2,12 +2,14 @@
 
 A request can be lost, and so can its answer. The client cannot tell the two apart, so it sends again until it
 is answered. That is safe because every request may be carried out twice: `append` recognises (source, id),
-`commit` only moves forward, and the rest changes nothing.
+`commit` only moves forward, and the rest changes nothing. Only `rewind` moves back; so a request about a cursor
+that comes after a later one of the same sender is out of date, and is not carried out.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import Any
 
 from lessonlib.errors import LessonError
@@ -18,6 +20,7 @@ from lessonlib.ports import Ports
 RESEND_S = 0.25
 GIVE_UP_S = 60.0
 REQUESTS_MAX = 1_000
+SENDERS_MAX = 10_000  # incarnations of senders whose latest request about a cursor is remembered
 
 
 class NotAcknowledged(LessonError):
@@ -31,6 +34,7 @@ class LogServer:
         self._log = log
         self._transport = ports.transport
         self._tasks: set[asyncio.Task[None]] = set()
+        self._latest: OrderedDict[str, int] = OrderedDict()
 
     async def run(self) -> None:
         """Serve for ever. Requests beyond REQUESTS_MAX at a time are ignored: their senders will ask again."""
@@ -43,13 +47,21 @@ class LogServer:
 
     async def _serve(self, sender: str, request: dict[str, Any]) -> None:
         try:
-            result = await self._carry_out(request["op"], request["with"])
+            stale = request["op"] in ("commit", "rewind") and self._overtaken(request["number"])
+            result = None if stale else await self._carry_out(request["op"], request["with"])
         except LessonError as error:  # the request makes no sense: asking again would not help
             self._transport.send(sender, {"answers": request["number"], "error": str(error)})
         except OSError:
             pass  # the disk failed: no answer, so the sender asks again
         else:
             self._transport.send(sender, {"answers": request["number"], "result": result})
+
+    def _overtaken(self, number: str) -> bool:
+        incarnation, _, count = number.rpartition("-")
+        latest = self._latest[incarnation] = max(int(count), self._latest.pop(incarnation, 0))
+        if len(self._latest) > SENDERS_MAX:
+            self._latest.popitem(last=False)
+        return int(count) < latest
 
     async def _carry_out(self, op: str, given: dict[str, Any]) -> Any:
         log = self._log

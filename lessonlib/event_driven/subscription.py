@@ -52,6 +52,7 @@ class Subscription:
         self._event_type = event_type
         self._offset: int | None = None  # the next to read; None while the log has to be asked
         self._rewinds = 0
+        self._moving = asyncio.Lock()  # the cursor moves forward or back, one at a time
         self._passed = asyncio.Condition()
 
     async def run(self) -> None:
@@ -64,27 +65,27 @@ class Subscription:
                 await asyncio.sleep(TROUBLE_WAIT_S)
 
     async def _read_once(self) -> None:
-        if self._offset is None:
-            self._offset = await self._log.committed(self.name)
-        rewinds = self._rewinds
+        async with self._moving:
+            if self._offset is None:
+                self._offset = await self._log.committed(self.name)
+            rewinds = self._rewinds
         for offset, event in await self._log.read(self._offset, wait_s=READ_WAIT_S):
             if self._event_type in ("*", event.type):
                 await self._deliver(offset, event)
-            if self._rewinds != rewinds:
-                return  # while we were at it, the cursor was moved back: what was read counts no more
-            await self._log.commit(self.name, offset + 1)
-            if self._rewinds != rewinds:
-                return
-            self._offset = offset + 1
+            async with self._moving:
+                if self._rewinds != rewinds:
+                    return  # while we were at it, the cursor was moved back: what was read counts no more
+                await self._log.commit(self.name, offset + 1)
+                self._offset = offset + 1
             async with self._passed:
                 self._passed.notify_all()
 
     async def rewind(self, offset: int = 0) -> None:
         """Start over from `offset`. What the handler did with those events before, it will be asked again."""
-        self._rewinds += 1
-        await self._log.rewind(self.name, offset)
-        self._rewinds += 1
-        self._offset = offset
+        async with self._moving:
+            await self._log.rewind(self.name, offset)
+            self._rewinds += 1
+            self._offset = offset
 
     async def reached(self, end: int) -> None:
         """Wait until every event before offset `end` has been delivered and committed."""
