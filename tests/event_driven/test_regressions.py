@@ -14,6 +14,16 @@ ONCE_BROKEN = [
     # The e-mail's handler took longer than the time between two orders, so that in the lesson's own workload
     # it lagged by 24 s, and the rules called that a delay by whichever other subscriber was in trouble.
     (ORDERS, "5s..6s slow-handler inventory by 50ms", 1, {"orders": 1_600, "rate_per_s": 200}),
+    # A copy of `rewind` that came late moved the cursor back for good, after all had been read again.
+    (ORDERS, "at 1.9s rewind orders; 0s..4s duplicate 100% from orders to broker", 72, {}),
+    # A commit from before a rewind was overtaken by it, and moved the cursor forward over what was to be
+    # read again; a crash then made the subscriber believe it.
+    (
+        ORDERS,
+        "at 1.9s rewind email; 0s..4s reorder 50% by 500ms from email to broker; at 2173ms crash email for 100ms",
+        2,
+        {},
+    ),
 ]
 
 
