@@ -49,34 +49,42 @@ def arrivals(history: History) -> dict[tuple[str, int], Record]:
     return found
 
 
+def lasting(history: History) -> tuple[str, ...]:
+    """Return the subscribers that are up at the end: nothing can reach one that crashed for good."""
+    up = dict.fromkeys(SUBSCRIBERS, True)
+    for record in history.of("crash", "restart"):
+        up[record.node] = record.kind == "restart"
+    return tuple(name for name in SUBSCRIBERS if up[name])
+
+
 @rule("every acknowledged order reaches every subscriber", "liveness")
 def reaches(history: History) -> Verdict:
     """Handled or set aside as a dead letter, by the end."""
     acknowledged = first_by_order(history.of("ok", op="publish"))
     if not acknowledged:
         return not_exercised("No order was acknowledged.")
-    arrived = arrivals(history)
+    arrived, subscribers = arrivals(history), lasting(history)
     for order, ok in acknowledged.items():
-        missing = [s for s in SUBSCRIBERS if (s, order) not in arrived]
+        missing = [s for s in subscribers if (s, order) not in arrived]
         if missing:
-            more = sum(any((s, o) not in arrived for s in SUBSCRIBERS) for o in acknowledged) - 1
+            more = sum(any((s, o) not in arrived for s in subscribers) for o in acknowledged) - 1
             return broken(
                 f"The shop was told at {seconds(ok.t_us)} that order {order} is published, and it never reached "
                 f"{' and '.join(missing)}" + (f"; {more} others are missing somewhere too." if more else "."),
                 ok,
             )
-    return holds(f"{len(acknowledged)} orders, each at {len(SUBSCRIBERS)} subscribers.")
+    return holds(f"{len(acknowledged)} orders, each at {len(subscribers)} subscribers.")
 
 
 @rule("no order is half done", "liveness")
 def whole(history: History) -> Verdict:
     """What one subscriber has seen, all see by the end, whatever the shop was told."""
-    arrived = arrivals(history)
+    arrived, subscribers = arrivals(history), lasting(history)
     orders: dict[int, Record] = {}
     for (_, order), record in arrived.items():
         orders.setdefault(order, record)
     for order, record in sorted(orders.items(), key=lambda item: item[1].t_us):
-        missing = [s for s in SUBSCRIBERS if (s, order) not in arrived]
+        missing = [s for s in subscribers if (s, order) not in arrived]
         if missing:
             return broken(
                 f"{record.node} has order {order}, but {' and '.join(missing)} never got it.", record
@@ -329,11 +337,11 @@ def catches_up(history: History) -> Verdict:
     if newest is None:
         return not_exercised("There is no log, so there are no cursors.")
     end = len(log)
-    for subscriber in SUBSCRIBERS:
+    for subscriber in lasting(history):
         offset, proof = cursors.get(subscriber, (0, newest))
         if offset != end:
             return broken(f"{subscriber} stands at offset {offset} of {end}: {end - offset} behind.", proof)
-    return holds(f"All {len(SUBSCRIBERS)} stand at offset {end}.")
+    return holds(f"All stand at offset {end}.")
 
 
 @rule("every subscriber sees the event as it was published")
