@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import threading
 import time
@@ -16,6 +17,8 @@ from lessonlib.errors import LessonError
 
 MAX_STEPS = 20_000_000
 WATCHDOG_S = 5.0
+# Where every thread starts (module, name, function), for a simulation that refuses threads.
+THREAD_START = (threading, "_start_new_thread", _thread.start_new_thread)
 
 
 class StepBudgetExceeded(LessonError):

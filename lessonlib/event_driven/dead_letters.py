@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import DISK, able
 from lessonlib.event_driven.event import Event
 from lessonlib.ports import Disk, MemoryDisk
 
@@ -47,10 +49,14 @@ class DeadLetterQueue:
     """Dead letters on a disk. There is one letter for each (subscription, offset), however often it is put."""
 
     def __init__(self, disk: Disk | None = None) -> None:
+        if disk is not None:
+            able("disk", disk, DISK, example="a Disk such as ports.disk")
         self._disk: Disk = disk if disk is not None else MemoryDisk()
 
     async def put(self, letter: DeadLetter) -> None:
         """Add a letter; durable on return."""
+        if not isinstance(letter, DeadLetter):
+            raise LessonError(f"letter={letter!r:.60} is no DeadLetter; make one, with the event's context")
         await self._disk.append(DEAD_LETTER_FILE, {**asdict(letter), "event": letter.event.to_dict()})
 
     async def letters(self) -> list[DeadLetter]:
@@ -72,6 +78,7 @@ class DeadLetterQueue:
         One that fails again stays. A letter may have been handled by the time of a crash, so `handle` should
         be idempotent, as for any other delivery.
         """
+        able("handle", handle, ("__call__",), example="an async function of one event, e.g. handler.handle")
         well = failed = 0
         for letter in await self.letters():
             try:

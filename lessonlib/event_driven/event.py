@@ -38,14 +38,33 @@ class FrozenDict(dict[str, Any]):
     update = pop = popitem = clear = setdefault = _refuse
     __ior__ = _refuse
 
+    def __reduce__(self) -> tuple[Any, ...]:  # copy and pickle would set one item at a time
+        return FrozenDict, (dict(self),)
+
 
 def freeze(value: Any) -> Any:
-    """Return `value` with every dict in it frozen and every list a tuple."""
+    """Return `value` with every dict in it frozen and every list a tuple. Raises EventError if it is not plain."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise EventError(
+                    f"event_data has the key {key!r:.60}, and JSON has only str keys; write str(key)"
+                )
         return FrozenDict((key, freeze(item)) for key, item in value.items())
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in value)
-    return value
+    raise EventError(
+        f"event_data holds {value!r:.60}, which JSON cannot say; use dicts, lists, str and numbers"
+    )
+
+
+def _frozen(data: Any) -> Any:
+    try:
+        return freeze(data)
+    except RecursionError:
+        raise EventError("event_data contains itself; use dicts and lists that end") from None
 
 
 def thaw(value: Any) -> Any:
@@ -65,12 +84,9 @@ def event_id(event_type: str, event_data: Any) -> str:
 
     Not `hash()`: Python salts it anew in each process. Not the clock: a retry happens later.
     """
-    try:
-        text = json.dumps([event_type, thaw(event_data)], sort_keys=True, separators=(",", ":"))
-    except TypeError as error:
-        raise EventError(
-            f"event_data cannot be written as JSON ({error}); use dicts, lists, strings and numbers"
-        ) from error
+    if not isinstance(event_type, str):
+        raise EventError(f"event_type={event_type!r:.60} should be a str; write for instance 'order_created'")
+    text = json.dumps([event_type, _frozen(event_data)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -110,9 +126,16 @@ class Event:
             raise EventError(
                 f"specversion={self.specversion!r} is not known; this package writes {SPECVERSION}"
             )
-        object.__setattr__(self, "data", freeze(self.data))
+        if self.time and not _has_zone(self.time):
+            raise EventError(
+                f"time={self.time!r:.60} should be RFC 3339 with a zone; use rfc3339(clock.now())"
+            )
+        object.__setattr__(self, "data", _frozen(self.data))
         if not self.id:
             object.__setattr__(self, "id", event_id(self.type, self.data))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -132,17 +155,29 @@ class Event:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the event as plain data, for a network or a disk."""
-        return {name: thaw(getattr(self, name)) for name in self.__slots__}
+        record = {name: getattr(self, name) for name in self.__slots__}
+        record["data"] = thaw(self.data)
+        return record
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Event:
         """Return the event that `to_dict` wrote. Raises EventError when it is none."""
-        unknown = [name for name in record if name not in cls.__slots__]
-        if unknown or "type" not in record or "source" not in record:
+        if not isinstance(record, Mapping) or not {"type", "source"} <= record.keys() <= _ATTRIBUTES:
             raise EventError(
-                f"{dict(record)!r:.80} is not an event: it needs type and source, and no {unknown}"
+                f"record={record!r:.80} is not an event; give type and source, and else only "
+                f"{', '.join(cls.__slots__[2:])}"
             )
         return cls(**record)
+
+
+_ATTRIBUTES = frozenset(Event.__slots__)
+
+
+def _has_zone(time: str) -> bool:
+    try:
+        return datetime.fromisoformat(time).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def rfc3339(epoch_s: float) -> str:

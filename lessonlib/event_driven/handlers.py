@@ -32,8 +32,14 @@ async def handle_with(handler: Handler, event: Event) -> None:
 
 def handler_name(handler: Handler) -> str:
     """Return a name for `handler`: its class's or its own. Raises LessonError when it is no handler."""
-    if hasattr(handler, "handle"):
+    if isinstance(handler, type):
+        raise LessonError(
+            f"handler={handler.__name__} is a class; give an object of it: {handler.__name__}()"
+        )
+    if callable(getattr(handler, "handle", None)):
         return type(handler).__name__
     if not callable(handler):
-        raise LessonError(f"{handler!r:.60} is no handler; give an EventHandler or a function of one event")
+        raise LessonError(
+            f"handler={handler!r:.60} cannot be called; give an EventHandler or a function of one event"
+        )
     return getattr(handler, "__name__", type(handler).__name__)

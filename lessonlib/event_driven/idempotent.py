@@ -19,8 +19,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import DISK, able, file_name, whole
 from lessonlib.event_driven.event import Event
 from lessonlib.event_driven.handlers import EventHandler
+from lessonlib.event_driven.log import check_event
 from lessonlib.ports import Disk, MemoryDisk
 
 REMEMBER_MAX = 10_000
@@ -44,8 +46,12 @@ class IdempotentHandler(EventHandler):
         state: dict[str, Any] | None = None,
         remember_max: int = REMEMBER_MAX,
     ) -> None:
-        if remember_max < 1:
-            raise LessonError(f"remember_max={remember_max} would forget every event; give 1 or more")
+        if disk is not None:
+            able("disk", disk, DISK, example="a Disk such as ports.disk")
+        file_name("file", file, example="effects")
+        if state is not None and not isinstance(state, dict):
+            raise LessonError(f"state={state!r:.60} should be a dict; give the state before any change")
+        whole("remember_max", remember_max, least=1)
         self._disk: Disk = disk if disk is not None else MemoryDisk()
         self._file = file
         self.state: dict[str, Any] = state if state is not None else {}
@@ -65,6 +71,7 @@ class IdempotentHandler(EventHandler):
 
     async def handle(self, event: Event) -> None:
         """Handle `event` unless it was handled before. Raises what `decide` or the disk raises."""
+        check_event(event)
         async with self._lock:
             await self._load()
             if event.key in self._seen:

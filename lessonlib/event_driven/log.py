@@ -14,6 +14,7 @@ import asyncio
 from collections import OrderedDict
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import DISK, able, seconds, text, whole
 from lessonlib.event_driven.event import Event
 from lessonlib.ports import Disk, MemoryDisk
 
@@ -37,13 +38,14 @@ class EventLog:
     """
 
     def __init__(self, disk: Disk | None = None, *, events_max: int = EVENTS_MAX) -> None:
-        if events_max < 1:
-            raise LogError(f"events_max={events_max} leaves no room for an event; give 1 or more")
+        whole("events_max", events_max, least=1, error=LogError)
+        if disk is not None:
+            able("disk", disk, DISK, example="a Disk such as ports.disk", error=LogError)
         self._disk: Disk = disk if disk is not None else MemoryDisk()
         self._events_max = events_max
         self._events: list[Event] = []
         self._offsets: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._cursors: dict[str, int] = {}
+        self._cursors: dict[str, tuple[int, int]] = {}  # (next offset, how often it was moved back)
         self._cursor_records = 0
         self._loaded = False
         self._lock = asyncio.Lock()  # one write at a time: a file has one end
@@ -51,6 +53,7 @@ class EventLog:
 
     async def append(self, event: Event) -> int:
         """Add `event` and return its offset, once it is durable. Raises OSError when the disk fails."""
+        check_event(event)
         async with self._lock:
             await self._load()
             known = self._offsets.get(event.key)
@@ -66,8 +69,7 @@ class EventLog:
 
         When there is none yet, waits up to `wait_s` seconds for one, and returns an empty list if none came.
         """
-        if not isinstance(offset, int) or offset < 0 or limit < 1:
-            raise LogError(f"cannot read {limit!r} events from offset {offset!r}; an offset is 0 or more")
+        check_read(offset, limit, wait_s)
         async with self._lock:
             await self._load()
         if offset >= len(self._events) and wait_s > 0:
@@ -81,20 +83,34 @@ class EventLog:
 
     async def committed(self, subscription: str) -> int:
         """Return the cursor of `subscription`: the next offset it wants; 0 for one not seen before."""
+        return (await self.cursor(subscription))[0]
+
+    async def cursor(self, subscription: str) -> tuple[int, int]:
+        """Return (the next offset that `subscription` wants, how often its cursor was moved back)."""
+        check_cursor(subscription)
         async with self._lock:
             await self._load()
-            return self._cursors.get(subscription, 0)
+            return self._cursors.get(subscription, (0, 0))
 
-    async def commit(self, subscription: str, offset: int) -> None:
+    async def commit(self, subscription: str, offset: int, *, rewinds: int | None = None) -> None:
         """Move the cursor of `subscription` forward to `offset`, the *next* one to read; durable on return.
 
         A cursor never goes back here, so a commit that arrives late or twice does no harm. See `rewind`.
-        """
-        await self._move(subscription, offset, back=False)
 
-    async def rewind(self, subscription: str, offset: int = 0) -> None:
-        """Move the cursor of `subscription` back to `offset`, so that it reads all from there again."""
-        await self._move(subscription, offset, back=True)
+        Args:
+            rewinds: how often the cursor had been moved back when this was sent, as `cursor` says. If it was
+                moved back since, the request is from before, and is ignored. Left out, it counts as of now.
+        """
+        check_cursor(subscription, offset)
+        await self._move(subscription, offset, back=False, rewinds=rewinds)
+
+    async def rewind(self, subscription: str, offset: int = 0, *, rewinds: int | None = None) -> None:
+        """Move the cursor of `subscription` back to `offset`, so that it reads all from there again.
+
+        With `rewinds`, as for `commit`: the same request may come twice, and moves the cursor back once.
+        """
+        check_cursor(subscription, offset)
+        await self._move(subscription, offset, back=True, rewinds=rewinds)
 
     async def end(self) -> int:
         """Return the offset that the next event will get. Lag is this less the committed offset."""
@@ -102,25 +118,26 @@ class EventLog:
             await self._load()
             return len(self._events)
 
-    async def _move(self, subscription: str, offset: int, *, back: bool) -> None:
+    async def _move(self, subscription: str, offset: int, *, back: bool, rewinds: int | None) -> None:
         async with self._lock:
             await self._load()
-            if not isinstance(offset, int) or not 0 <= offset <= len(self._events):
+            if offset > len(self._events):
                 raise LogError(
-                    f"cannot move {subscription!r} to offset {offset!r}; the log goes from 0 to {len(self._events)}"
+                    f"offset={offset} is beyond the log's end; give at most {len(self._events)}, its end"
                 )
-            if not back and offset <= self._cursors.get(subscription, 0):
+            at, moved_back = self._cursors.get(subscription, (0, 0))
+            too_late = rewinds is not None and rewinds != moved_back
+            if too_late or (not back and offset <= at):
                 return
+            cursor = (offset, moved_back + back)
             if self._cursor_records >= CURSOR_RECORDS_MAX:
-                cursors = {**self._cursors, subscription: offset}
-                await self._disk.replace(
-                    CURSOR_FILE, [{"subscription": s, "offset": o} for s, o in cursors.items()]
-                )
+                cursors = {**self._cursors, subscription: cursor}
+                await self._disk.replace(CURSOR_FILE, [_cursor_record(s, *c) for s, c in cursors.items()])
                 self._cursor_records = len(cursors)
             else:
-                await self._disk.append(CURSOR_FILE, {"subscription": subscription, "offset": offset})
+                await self._disk.append(CURSOR_FILE, _cursor_record(subscription, *cursor))
                 self._cursor_records += 1
-            self._cursors[subscription] = offset
+            self._cursors[subscription] = cursor
 
     async def _load(self) -> None:
         """Read what an earlier incarnation left on the disk, once."""
@@ -129,7 +146,7 @@ class EventLog:
         for record in await self._disk.read(LOG_FILE):
             self._remember(Event.from_dict(record))
         for record in await self._disk.read(CURSOR_FILE):
-            self._cursors[record["subscription"]] = record["offset"]
+            self._cursors[record["subscription"]] = (record["offset"], record.get("rewinds", 0))
             self._cursor_records += 1
         self._loaded = True
 
@@ -142,3 +159,26 @@ class EventLog:
         self._grown.set()
         self._grown = asyncio.Event()
         return offset
+
+
+def _cursor_record(subscription: str, offset: int, rewinds: int) -> dict[str, object]:
+    return {"subscription": subscription, "offset": offset} | ({"rewinds": rewinds} if rewinds else {})
+
+
+def check_event(event: object) -> None:
+    """Refuse what is no event."""
+    if not isinstance(event, Event):
+        raise LogError(f"event={event!r:.60} is no Event; make one: Event('order_created', 'shop', data)")
+
+
+def check_read(offset: object, limit: object, wait_s: object) -> None:
+    """Refuse to read from nowhere, nothing, or for ever."""
+    whole("offset", offset, least=0, error=LogError)
+    whole("limit", limit, least=1, error=LogError)
+    seconds("wait_s", wait_s, error=LogError)
+
+
+def check_cursor(subscription: object, offset: object = 0) -> None:
+    """Refuse a cursor without a name, or at no offset."""
+    text("subscription", subscription, example="inventory", error=LogError)
+    whole("offset", offset, least=0, error=LogError)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
+from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import able, text
 from lessonlib.event_driven.event import Event, rfc3339
 from lessonlib.event_driven.remote import NotAcknowledged
 from lessonlib.ports import Ports, local_ports
@@ -37,6 +39,8 @@ class Outbox:
     """
 
     def __init__(self, log: _Log, *, ports: Ports | None = None, source: str = "shop") -> None:
+        able("log", log, ("append",), example="an EventLog or a RemoteEventLog")
+        text("source", source, example="shop")
         self._log = log
         self._ports = ports if ports is not None else local_ports()
         self._source = source
@@ -44,23 +48,30 @@ class Outbox:
 
     async def place(self, order: dict[str, Any]) -> Event:
         """Store `order` and the event that announces it, in one write; return the event once both are durable."""
+        if not isinstance(order, dict):
+            raise LessonError(
+                f"order={order!r:.60} should be a dict; give what is to be stored and announced"
+            )
         event = Event("order_created", self._source, order, time=rfc3339(self._ports.clock.now()))
         await self._ports.disk.append(ORDERS_FILE, {"order": order, "event": event.to_dict()})
         self._work.set()
         return event
 
     async def relay(self) -> None:
-        """Announce what is not announced yet, for ever; the service's background task."""
+        """Announce what is not announced yet, for ever; the service's background task.
+
+        Trouble with the log or the disk is waited out: what has no mark is tried again.
+        """
         while True:
             self._work.clear()
             try:
-                await self._announce()
-            except (OSError, NotAcknowledged):  # the disk or the broker: what is not marked is tried again
+                await self._announce_all()
+            except (OSError, NotAcknowledged):
                 await asyncio.sleep(TROUBLE_WAIT_S)
             else:
                 await self._work.wait()
 
-    async def _announce(self) -> None:
+    async def _announce_all(self) -> None:
         disk = self._ports.disk
         sent = len(await disk.read(SENT_FILE))  # one mark for each order, in the same order
         for row in (await disk.read(ORDERS_FILE))[sent:]:

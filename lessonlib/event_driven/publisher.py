@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import file_name, text, whole
 from lessonlib.event_driven.dead_letters import DeadLetterQueue
 from lessonlib.event_driven.delivery import Delivery
 from lessonlib.event_driven.event import Event, rfc3339
 from lessonlib.event_driven.handlers import Handler, handler_name
 from lessonlib.event_driven.log import EventLog
-from lessonlib.event_driven.remote import RemoteEventLog
+from lessonlib.event_driven.remote import RemoteEventLog, check_ports
 from lessonlib.event_driven.subscription import Subscription
 from lessonlib.ports import Ports, local_ports
 
@@ -52,6 +53,10 @@ class EventPublisher:
         source: str = "shop",
         attempts_max: int = 5,
     ) -> None:
+        text("source", source, example="shop")
+        whole("attempts_max", attempts_max, least=1)
+        if ports is not None:
+            check_ports(ports)
         self._ports = ports if ports is not None else local_ports()
         self.log = _open_log(broker_config, self._ports)
         self.dead_letters = DeadLetterQueue(self._ports.disk)
@@ -70,12 +75,14 @@ class EventPublisher:
         Raises LessonError for a handler that is none, or a name that is taken.
         """
         self._check_open()
-        if not isinstance(event_type, str) or not event_type:
-            raise LessonError(f"event_type={event_type!r} should be a name such as 'order_created', or '*'")
-        name = name or handler_name(handler)
-        handler_name(handler)  # refuses what is no handler
+        text("event_type", event_type, example="order_created")
+        own_name = handler_name(handler)  # refuses what is no handler
+        name = own_name if name == "" else name
+        file_name("name", name, example="inventory")
         if name in self._subscriptions:
-            raise LessonError(f"there is a subscription {name!r} already; give this one a name of its own")
+            raise LessonError(
+                f"name={name!r} is taken by another subscription; give this one a name of its own: name='...'"
+            )
         delivery = Delivery(
             handler, self.dead_letters, name=name, attempts_max=self._attempts_max, ports=self._ports
         )
@@ -96,6 +103,7 @@ class EventPublisher:
         Raises NotAcknowledged when a remote log does not answer, OSError when a local one cannot write.
         """
         self._check_open()
+        text("event_type", event_type, example="order_created")
         self._start()
         event = Event(
             type=event_type,
@@ -109,11 +117,18 @@ class EventPublisher:
         return event
 
     async def drain(self) -> None:
-        """Wait until every subscription has passed the end that the log has now."""
+        """Wait until every subscription has passed the end that the log has now. Raises what ended one."""
         self._check_open()
         self._start()
         end = await self.log.end()
-        await asyncio.gather(*(s.reached(end) for s in self._subscriptions.values()))
+        for name, subscription in self._subscriptions.items():
+            reached = asyncio.create_task(subscription.reached(end), name=f"drain {name}")
+            try:
+                await asyncio.wait((reached, self._tasks[name]), return_when=asyncio.FIRST_COMPLETED)
+                if not reached.done():
+                    self._tasks[name].result()  # it runs for ever, unless an error ended it
+            finally:
+                reached.cancel()
 
     async def aclose(self) -> None:
         """Stop the subscriptions where they are. Their cursors are in the log; nothing is lost."""
@@ -125,6 +140,7 @@ class EventPublisher:
             await self.log.aclose()
 
     async def __aenter__(self) -> EventPublisher:
+        self._check_open()
         self._start()
         return self
 
@@ -143,15 +159,15 @@ class EventPublisher:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise LessonError("this publisher is closed; make a new one")
+            raise LessonError("this EventPublisher is closed; make a new one")
 
 
 def _open_log(broker_config: Mapping[str, Any] | None, ports: Ports) -> EventLog | RemoteEventLog:
-    config = dict(broker_config or {"type": "memory"})
+    config = dict(broker_config or {"type": "memory"}) if isinstance(broker_config, Mapping | None) else {}
     kind = config.pop("type", None)
     if kind == "memory" and not config:
         return EventLog(ports.disk)
-    if kind == "remote" and isinstance(config.get("address"), str) and len(config) == 1:
+    if kind == "remote" and list(config) == ["address"]:
         return RemoteEventLog(config["address"], ports)
     raise ConfigError(
         f"broker_config={broker_config!r} says nothing that is known; write {{'type': 'memory'}} or "

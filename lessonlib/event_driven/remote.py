@@ -2,7 +2,7 @@
 
 A request can be lost, and so can its answer. The client cannot tell the two apart, so it sends again until it
 is answered. That is safe because every request may be carried out twice: `append` recognises (source, id),
-`commit` only moves forward, and the rest changes nothing.
+`commit` only moves forward, `rewind` says which rewind it is, and the rest changes nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import asyncio
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import LOG, able, seconds, text
 from lessonlib.event_driven.event import Event
-from lessonlib.event_driven.log import EventLog
+from lessonlib.event_driven.log import EventLog, check_cursor, check_event, check_read
 from lessonlib.ports import Ports
 
 RESEND_S = 0.25
@@ -28,15 +29,18 @@ class LogServer:
     """Answers requests for an `EventLog` over a transport. Its `run` is the broker node's main task."""
 
     def __init__(self, log: EventLog, ports: Ports) -> None:
+        able("log", log, LOG, example="an EventLog")
+        check_ports(ports)
         self._log = log
         self._transport = ports.transport
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve for ever. Requests beyond REQUESTS_MAX at a time are ignored: their senders will ask again."""
+        """Serve for ever. Requests beyond REQUESTS_MAX at a time are ignored: their senders will ask again.
+        So are messages that are no requests."""
         while True:
             sender, request = await self._transport.receive()
-            if len(self._tasks) < REQUESTS_MAX:
+            if _is_request(request) and len(self._tasks) < REQUESTS_MAX:
                 task = asyncio.create_task(self._serve(sender, request), name=f"serve {request['op']}")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -44,7 +48,7 @@ class LogServer:
     async def _serve(self, sender: str, request: dict[str, Any]) -> None:
         try:
             result = await self._carry_out(request["op"], request["with"])
-        except LessonError as error:  # the request makes no sense: asking again would not help
+        except (LessonError, TypeError, KeyError) as error:  # it makes no sense, and never will
             self._transport.send(sender, {"answers": request["number"], "error": str(error)})
         except OSError:
             pass  # the disk failed: no answer, so the sender asks again
@@ -57,14 +61,14 @@ class LogServer:
             case "append":
                 return await log.append(Event.from_dict(given["event"]))
             case "read":
-                found = await log.read(given["offset"], limit=given["limit"], wait_s=given["wait_s"])
+                found = await log.read(**given)
                 return [[offset, event.to_dict()] for offset, event in found]
             case "commit":
-                return await log.commit(given["subscription"], given["offset"])
+                return await log.commit(**given)
             case "rewind":
-                return await log.rewind(given["subscription"], given["offset"])
-            case "committed":
-                return await log.committed(given["subscription"])
+                return await log.rewind(**given)
+            case "cursor":
+                return await log.cursor(**given)
             case "end":
                 return await log.end()
         raise LessonError(f"the broker knows no request {op!r}")
@@ -80,6 +84,9 @@ class RemoteEventLog:
     """
 
     def __init__(self, address: str, ports: Ports, *, give_up_s: float = GIVE_UP_S) -> None:
+        text("address", address, example="broker")
+        check_ports(ports)
+        seconds("give_up_s", give_up_s, positive=True)
         self._address = address
         self._transport = ports.transport
         self._give_up_s = give_up_s
@@ -88,29 +95,46 @@ class RemoteEventLog:
         self._count = 0
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._receiver: asyncio.Task[None] | None = None
+        self._closed = False
+        self._rewinds: dict[str, int] = {}  # how often a cursor had been moved back when we last heard of it
+        self._rewinding = asyncio.Lock()
 
     async def append(self, event: Event) -> int:
         """See EventLog.append."""
+        check_event(event)
         offset: int = await self._ask("append", event=event.to_dict())
         return offset
 
     async def read(self, offset: int, *, limit: int = 100, wait_s: float = 0) -> list[tuple[int, Event]]:
         """See EventLog.read."""
+        check_read(offset, limit, wait_s)
         found = await self._ask("read", offset=offset, limit=limit, wait_s=wait_s, patience_s=wait_s)
         return [(number, Event.from_dict(record)) for number, record in found]
 
     async def commit(self, subscription: str, offset: int) -> None:
         """See EventLog.commit."""
-        await self._ask("commit", subscription=subscription, offset=offset)
+        check_cursor(subscription, offset)
+        rewinds = self._rewinds.get(subscription)
+        await self._ask("commit", subscription=subscription, offset=offset, rewinds=rewinds)
 
     async def rewind(self, subscription: str, offset: int = 0) -> None:
         """See EventLog.rewind."""
-        await self._ask("rewind", subscription=subscription, offset=offset)
+        check_cursor(subscription, offset)
+        async with self._rewinding:
+            _, rewinds = await self.cursor(subscription)
+            await self._ask("rewind", subscription=subscription, offset=offset, rewinds=rewinds)
+            self._rewinds[subscription] = rewinds + 1
 
     async def committed(self, subscription: str) -> int:
         """See EventLog.committed."""
-        offset: int = await self._ask("committed", subscription=subscription)
-        return offset
+        return (await self.cursor(subscription))[0]
+
+    async def cursor(self, subscription: str) -> tuple[int, int]:
+        """See EventLog.cursor."""
+        check_cursor(subscription)
+        offset, rewinds = await self._ask("cursor", subscription=subscription)
+        self._rewinds[subscription] = max(rewinds, self._rewinds.get(subscription, 0))
+        return offset, rewinds
 
     async def end(self) -> int:
         """See EventLog.end."""
@@ -118,7 +142,8 @@ class RemoteEventLog:
         return offset
 
     async def aclose(self) -> None:
-        """Stop receiving."""
+        """Stop receiving. Nothing can be asked after that."""
+        self._closed = True
         if self._receiver is not None:
             self._receiver.cancel()
             await asyncio.gather(self._receiver, return_exceptions=True)
@@ -126,6 +151,8 @@ class RemoteEventLog:
 
     async def _ask(self, op: str, *, patience_s: float = 0, **given: Any) -> Any:
         """Send a request until it is answered; `patience_s` is time that the broker itself may take."""
+        if self._closed:
+            raise LessonError(f"the log at {self._address!r} is closed here; make a new RemoteEventLog")
         if self._receiver is None:
             self._receiver = asyncio.create_task(self._receive(), name="answers from the broker")
         self._count += 1
@@ -154,6 +181,20 @@ class RemoteEventLog:
     async def _receive(self) -> None:
         while True:
             _, message = await self._transport.receive()
-            answer = self._waiting.get(message["answers"])
+            answer = self._waiting.get(message["answers"]) if _is_answer(message) else None
             if answer is not None and not answer.done():  # else it answers a request that was sent twice
                 answer.set_result(message)
+
+
+def _is_request(message: Any) -> bool:
+    return isinstance(message, dict) and message.keys() == {"op", "number", "with"}
+
+
+def _is_answer(message: Any) -> bool:
+    return isinstance(message, dict) and "answers" in message
+
+
+def check_ports(ports: object) -> None:
+    """Refuse what is no Ports."""
+    if not isinstance(ports, Ports):
+        raise LessonError(f"ports={ports!r:.60} is no Ports; give node.ports, or local_ports()")

@@ -179,6 +179,7 @@ def _observed(world: World, name: str, handler: Any) -> Callable[[Any], Coroutin
             raise ConnectionError(f"the database of {name} refuses connections")
         quantity = order.get("quantity")
         if world.active(CarelessHandler, name) is not None:
+            world.record("tampered", name, order=order["order_id"])
             with contextlib.suppress(TypeError):  # a frozen event does not let itself be changed
                 event["data"]["quantity"] = 0
         await handle_with(handler, event)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import text, whole
 from lessonlib.event_driven.event import Event
 from lessonlib.event_driven.idempotent import IdempotentHandler
 from lessonlib.ports import Disk
@@ -36,9 +37,11 @@ class InventoryManager(IdempotentHandler):
     """
 
     def __init__(self, disk: Disk | None = None, stock: Mapping[str, int] | None = None) -> None:
+        if stock is not None and not isinstance(stock, Mapping):
+            raise LessonError(f"stock={stock!r:.60} should be a dict; write for instance {{'tea': 10}}")
         for sku, left in (stock or {}).items():
-            if not isinstance(left, int) or left < 0:
-                raise LessonError(f"stock[{sku!r}]={left!r} should be a whole number, 0 or more")
+            text("sku", sku, example="tea")
+            whole(f"stock[{sku!r}]", left, least=0)
         super().__init__(disk, file="stock", state=dict(stock or {}))
 
     @property
@@ -49,6 +52,7 @@ class InventoryManager(IdempotentHandler):
     def decide(self, event: Event) -> dict[str, Any]:
         order = event["data"]
         sku, quantity = order["sku"], order["quantity"]
+        whole("quantity", quantity, least=1)
         enough = self.state.get(sku, 0) >= quantity
         return {"order": order["order_id"], "sku": sku, "quantity": quantity if enough else 0}
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from lessonlib.event_driven.arguments import able, file_name, text, whole
 from lessonlib.event_driven.event import Event
 from lessonlib.event_driven.remote import NotAcknowledged
 
@@ -46,6 +47,10 @@ class Subscription:
         *,
         event_type: str = "*",
     ) -> None:
+        able("log", log, ("read", "committed", "commit", "rewind"), example="an EventLog")
+        file_name("name", name, example="inventory")
+        able("deliver", deliver, ("__call__",), example="a function of (offset, event)")
+        text("event_type", event_type, example="order_created")
         self.name = name
         self._log = log
         self._deliver = deliver
@@ -64,10 +69,17 @@ class Subscription:
                 await asyncio.sleep(TROUBLE_WAIT_S)
 
     async def _read_once(self) -> None:
-        if self._offset is None:
-            self._offset = await self._log.committed(self.name)
         rewinds = self._rewinds
-        for offset, event in await self._log.read(self._offset, wait_s=READ_WAIT_S):
+        if self._offset is None:
+            committed = await self._log.committed(self.name)
+            if self._rewinds != rewinds:
+                return  # the answer is from before the cursor was moved back
+            await self._stand_at(committed)
+        assert self._offset is not None
+        found = await self._log.read(self._offset, wait_s=READ_WAIT_S)
+        if not found and self._rewinds == rewinds:
+            self._offset = None  # time to ask again: somebody else may have moved the cursor back
+        for offset, event in found:
             if self._event_type in ("*", event.type):
                 await self._deliver(offset, event)
             if self._rewinds != rewinds:
@@ -75,12 +87,16 @@ class Subscription:
             await self._log.commit(self.name, offset + 1)
             if self._rewinds != rewinds:
                 return
-            self._offset = offset + 1
-            async with self._passed:
-                self._passed.notify_all()
+            await self._stand_at(offset + 1)
+
+    async def _stand_at(self, offset: int) -> None:
+        self._offset = offset
+        async with self._passed:
+            self._passed.notify_all()
 
     async def rewind(self, offset: int = 0) -> None:
         """Start over from `offset`. What the handler did with those events before, it will be asked again."""
+        whole("offset", offset, least=0)
         self._rewinds += 1
         await self._log.rewind(self.name, offset)
         self._rewinds += 1
@@ -88,5 +104,6 @@ class Subscription:
 
     async def reached(self, end: int) -> None:
         """Wait until every event before offset `end` has been delivered and committed."""
+        whole("end", end, least=0)
         async with self._passed:
             await self._passed.wait_for(lambda: self._offset is not None and self._offset >= end)

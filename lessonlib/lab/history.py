@@ -64,6 +64,8 @@ class History:
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.records: list[Record] = list(records)
+        self._by_kind: dict[str, list[Record]] = {}
+        self._indexed = 0  # how many records `_by_kind` knows
 
     def __len__(self) -> int:
         return len(self.records)
@@ -98,7 +100,9 @@ class History:
         <History of 1 records, 0 s>
         """
         found = self.records
-        if kinds:
+        if len(kinds) == 1:  # the usual question, asked many times of a long history
+            found = self._kinds().get(kinds[0], [])
+        elif kinds:
             found = [r for r in found if r.kind in kinds]
         if node is not None:
             found = [r for r in found if r.node == node]
@@ -106,6 +110,13 @@ class History:
         for name, value in fields.items():
             found = [r for r in found if r.data.get(name, missing) == value]
         return History(found)
+
+    def _kinds(self) -> dict[str, list[Record]]:
+        if self._indexed != len(self.records):
+            self._by_kind, self._indexed = {}, len(self.records)
+            for record in self.records:
+                self._by_kind.setdefault(record.kind, []).append(record)
+        return self._by_kind
 
     def where(self, test: Callable[[Record], bool]) -> History:
         """Return the records for which `test(record)` is true."""

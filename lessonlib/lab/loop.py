@@ -18,7 +18,6 @@ the callback is dropped; if it is paused, kept for later. No code of the dead ho
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import ctypes
 import gc
@@ -30,7 +29,6 @@ import random
 import re
 import sys
 import sysconfig
-import threading
 import time
 import types
 import weakref
@@ -42,7 +40,7 @@ from typing import Any, TypeVar
 
 from lessonlib.errors import LessonError
 from lessonlib.lab.history import seconds
-from lessonlib.limits import MAX_STEPS, StepBudgetExceeded, progress
+from lessonlib.limits import MAX_STEPS, THREAD_START, StepBudgetExceeded, progress
 
 T = TypeVar("T")
 
@@ -602,7 +600,8 @@ def _refuse_sleep(duration: float, /) -> None:
 def _refuse_thread(*args: Any) -> int:
     if _INSIDE.get():
         _guard("_thread.start_new_thread", args)
-    return _thread.start_new_thread(*args)
+    started: int = THREAD_START[2](*args)
+    return started
 
 
 # What stands in for what while a simulation runs: (module, name, stand-in, the real one). Sleeping raises an
@@ -612,7 +611,7 @@ _STAND_INS: list[tuple[types.ModuleType, str, Any, Any]] = [
     (asyncio, "all_tasks", _all_tasks, _real_all_tasks),
 ]
 if sys.version_info < (3, 12):
-    _STAND_INS.append((threading, "_start_new_thread", _refuse_thread, _thread.start_new_thread))
+    _STAND_INS.append((*THREAD_START[:2], _refuse_thread, THREAD_START[2]))
 
 
 def install_guard() -> None:

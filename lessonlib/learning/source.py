@@ -34,7 +34,10 @@ class Source:
         from pygments.lexers import PythonLexer
 
         formatter = HtmlFormatter(
-            noclasses=True, nobackground=True, linenos="inline" if self._numbered else False
+            noclasses=True,
+            nobackground=True,
+            linenos="inline" if self._numbered else False,
+            prestyles="font-family:monospace;line-height:1.35;margin:0",
         )
         code = highlight(self.text, PythonLexer(), formatter)
         opened = "" if self._folded else " open"

@@ -71,20 +71,22 @@ def draw_arrows(
     """Draw the messages between lines at the heights `lanes`."""
     arrived = heads = lost = crosses = under_way = ""
     for m in messages:
-        x0, y0 = axis.x(m.sent_us), lanes[m.source]
+        y0, y1 = lanes[m.source], lanes[m.to]
         if m.end_us is None:
-            x1, y1 = min(x0 + 12, axis.right), y0 + (lanes[m.to] - y0) * 0.3
-            under_way += f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"
+            x0 = axis.x(m.sent_us)
+            under_way += f"M{x0:.1f} {y0:.1f}L{min(x0 + 12, axis.right):.1f} {y0 + (y1 - y0) * 0.3:.1f}"
             continue
-        x1, y1 = axis.x(m.end_us), lanes[m.to]
         if m.lost:
             y1 = y0 + (y1 - y0) * 0.7  # it never gets there
-            lost += f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"
-            crosses += f"M{x1 - 3:.1f} {y1 - 3:.1f}l6 6m0-6l-6 6"
-            continue
-        arrived += f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"
-        if m.end_us <= axis.end_us:
-            heads += _head(x0, y0, x1, y1)
+        x0, y0, x1, y1 = _clip(m.sent_us, y0, m.end_us, y1, axis)
+        line = f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"
+        ends_here = m.end_us <= axis.end_us
+        if m.lost:
+            lost += line
+            crosses += f"M{x1 - 3:.1f} {y1 - 3:.1f}l6 6m0-6l-6 6" if ends_here else ""
+        else:
+            arrived += line
+            heads += _head(x0, y0, x1, y1) if ends_here else ""
     sheet.path(arrived, stroke=GREY, stroke_width="0.8", fill="none")
     sheet.path(heads, fill=INK)
     sheet.path(under_way, stroke=GREY, stroke_width="0.8", stroke_dasharray="2 2", fill="none")
@@ -99,6 +101,13 @@ def draw_arrows(
             "message still under way at the end",
             lambda s, x, y: s.path(f"M{x - 7} {y}h14", stroke=GREY, stroke_dasharray="2 2"),
         )
+
+
+def _clip(t0: int, y0: float, t1: int, y1: float, axis: Axis) -> tuple[float, float, float, float]:
+    """Return the part of a line that is on the axis, without bending it."""
+    slope = (y1 - y0) / max(1, t1 - t0)
+    start, end = max(t0, axis.start_us), min(t1, axis.end_us)
+    return axis.x(start), y0 + (start - t0) * slope, axis.x(end), y1 - (t1 - end) * slope
 
 
 def _head(x0: float, y0: float, x1: float, y1: float) -> str:

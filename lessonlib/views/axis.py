@@ -58,7 +58,7 @@ class Axis:
             label = clock(t_us)
             half = text_width(label) / 2
             sheet.text(min(x, self.right + 8 - half), bottom + 16, label, anchor="middle", fill=INK)
-        sheet.text(self.left - 8, bottom + 16, "virtual time", anchor="end", fill=GREY)
+        sheet.text(self.left - 20, bottom + 16, "virtual time", anchor="end", fill=GREY)
 
 
 def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_us: int) -> tuple[int, int]:

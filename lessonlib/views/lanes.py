@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lessonlib.lab.history import History
 from lessonlib.lab.scenario import Run
 from lessonlib.views.axis import Axis
 from lessonlib.views.legend import Legend, Sample
@@ -13,18 +14,19 @@ from lessonlib.views.rows import Row
 from lessonlib.views.svg import GREY, INK, RULE, Sheet, shorten, text_width
 
 _PAD = 5.0
+_WORDS = 12.0  # for the words "down" and "paused", so that no mark hides them
 _LINE = 12.0  # for the lane's own line, where messages begin and end
 
 
-def order_of_lanes(run: Run, lanes: Sequence[str] | None) -> tuple[str, ...]:
+def order_of_lanes(run: Run, facts: History, lanes: Sequence[str] | None) -> tuple[str, ...]:
     """Return the lanes: those given, or the nodes that call, those between, and those that handle.
 
     Within each group the order is that of first appearance. Raises ViewError for a lane that is no node.
     """
-    known = dict.fromkeys(record.node for record in run.history if record.node)
+    known = dict.fromkeys(record.node for record in run.history.records if record.node)
     if lanes is None:
-        callers = {record.node for record in run.history.of("invoke")}
-        handlers = {record.node for record in run.history.of("handled", "effect")}
+        callers = {record.node for record in facts.of("invoke")}
+        handlers = {record.node for record in facts.of("handled", "effect")}
         if not known:
             raise ViewError(f"the run {run.replay} recorded nothing on any node, so it has no lanes to draw")
         return tuple(sorted(known, key=lambda n: 0 if n in callers else 2 if n in handlers else 1))
@@ -42,21 +44,23 @@ def order_of_lanes(run: Run, lanes: Sequence[str] | None) -> tuple[str, ...]:
 class Lane:
     """A node's lane: its rows beneath each other, and for messages a line at the bottom."""
 
-    def __init__(self, name: str, rows: list[Row], *, line: bool) -> None:
+    def __init__(self, name: str, rows: list[Row], spans: list[Span], *, line: bool) -> None:
         self.name = name
         self.rows = rows
+        self._spans = spans
         self._line = line
+        self._words = _WORDS if spans else 0.0
         inside = sum(row.height + 4 for row in rows) - (4 if rows else 0)
-        self.height = max(inside, 14.0) + 2 * _PAD + (_LINE if line else 0)
+        self.height = self._words + max(inside, 14.0) + 2 * _PAD + (_LINE if line else 0)
 
     def line_y(self, top: float) -> float:
         """Return the height of the line at which messages begin and end."""
         return top + self.height - _LINE / 2
 
-    def draw_under(self, sheet: Sheet, axis: Axis, top: float, spans: list[Span], legend: Legend) -> None:
+    def draw_under(self, sheet: Sheet, axis: Axis, top: float, legend: Legend) -> None:
         """Draw what lies under the marks: the lane's ends, its name, and when it was down or paused."""
         bottom = top + self.height
-        for span in spans:
+        for span in self._spans:
             x0, x1 = axis.x(span.start_us), axis.x(span.end_us)
             sheet.box(
                 x0, top, max(x1 - x0, 2), self.height, sheet.hatch(span.what), stroke=GREY, stroke_width="0.8"
@@ -68,19 +72,19 @@ class Lane:
             y = self.line_y(top)
             sheet.path(f"M{axis.left:.1f} {y:.1f}H{axis.right:.1f}", stroke=INK)
 
-    def draw_over(self, sheet: Sheet, axis: Axis, top: float, spans: list[Span], legend: Legend) -> None:
+    def draw_over(self, sheet: Sheet, axis: Axis, top: float, legend: Legend) -> None:
         """Draw the rows, and the words of the spans."""
-        for span in spans:
+        for span in self._spans:
             x0, x1 = axis.x(span.start_us), axis.x(span.end_us)
             wide = text_width(span.what, 10)
-            y = top + self.height / 2 + 3.5
+            y = top + 12
             if x1 - x0 > wide + 4:
                 sheet.text((x0 + x1) / 2, y, span.what, size=10, anchor="middle", bold=True, halo=True)
             elif x1 + wide + 4 < axis.right:
                 sheet.text(x1 + 3, y, span.what, size=10, bold=True, halo=True)
             else:
                 sheet.text(x0 - 3, y, span.what, size=10, anchor="end", bold=True, halo=True)
-        y = top + _PAD
+        y = top + _PAD + self._words
         for row in self.rows:
             row.draw(sheet, axis, y, legend)
             sheet.text(

@@ -33,27 +33,33 @@ class Mark:
 
     Attributes:
         name: what the legend and the words call it ("handled").
-        of: the record's kind, or a test of a record.
+        kinds: the kinds of record that it stands for.
         shape: one of SHAPES.
         colour: any CSS colour; 4.5:1 against white, since text wears it too.
         key: what makes two records of one lane the same thing; the second is then drawn and counted as
             "handled again". Left out, each record stands for itself.
+        test: which of these records; left out, all.
     """
 
     name: str
-    of: str | Callable[[Record], bool]
+    kinds: tuple[str, ...]
     shape: str = "disc"
     colour: str = INK
     key: Callable[[Record], Hashable] | None = None
+    test: Callable[[Record], bool] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.kinds, str) or not self.kinds:
+            raise ViewError(
+                f"mark {self.name!r} stands for kinds={self.kinds!r}; give a tuple such as ('handled',)"
+            )
         if self.shape not in SHAPES:
             raise ViewError(
-                f"mark {self.name!r} has no shape {self.shape!r}; choose from {', '.join(SHAPES)}"
+                f"mark {self.name!r} cannot have the shape {self.shape!r}; choose from {', '.join(SHAPES)}"
             )
 
     def matches(self, record: Record) -> bool:
-        return record.kind == self.of if isinstance(self.of, str) else self.of(record)
+        return record.kind in self.kinds and (self.test is None or self.test(record))
 
 
 def by_order(record: Record) -> Hashable:
@@ -72,13 +78,14 @@ def is_dead_letter(record: Record) -> bool:
     )
 
 
-HANDLED = Mark("handled", "handled", "disc", GREEN, by_order)
+HANDLED = Mark("handled", ("handled",), "disc", GREEN, key=by_order)
+LOST = Mark("message lost", ("dropped",), "cross", RED)
 
 DEFAULT_MARKS: tuple[Mark, ...] = (
     HANDLED,
-    Mark("effect", "effect", "diamond", BLUE),
-    Mark("dead letter", is_dead_letter, "square", PURPLE),
-    Mark("message lost", "dropped", "cross", RED),
-    Mark("write failed", "write failed", "triangle", BROWN),
-    Mark("task died", "died", "plus", RED),
+    Mark("effect", ("effect",), "diamond", BLUE),
+    Mark("dead letter", ("dead letter", "written"), "square", PURPLE, test=is_dead_letter),
+    LOST,
+    Mark("write failed", ("write failed",), "triangle", BROWN),
+    Mark("task died", ("died",), "plus", RED),
 )

@@ -88,9 +88,9 @@ class Table(View):
 
 
 def name_of(run: Run) -> str:
-    """Return how a run is called in titles: `ORDERS, textbook`, with your own parts named."""
+    """Return how a run is called in titles: `ORDERS (textbook)`, with your own parts named."""
     mine = f" with your {' and '.join(run.parts)}" if run.parts else ""
-    return f"{run.scenario.name}, {run.system}{mine}"
+    return f"{run.scenario.name} ({run.system}{mine})"
 
 
 def names_of(runs: Iterable[Run]) -> tuple[str, ...]:
@@ -136,9 +136,9 @@ def words(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def listing(items: Iterable[str], *, most: int = 6) -> str:
+def listing(items: Iterable[str], *, most: int = 6, between: str = ", ") -> str:
     """Return items as people say them: `a, b and 3 more`."""
     items = list(items)
     shown = items if len(items) <= most + 1 else items[:most]
     more = len(items) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return between.join(shown) + (f" and {more} more" if more else "")

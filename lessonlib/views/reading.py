@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lessonlib.lab.faults import CrashAfterWrite, Fault, Pause
@@ -95,10 +96,10 @@ class Strike:
         return str(self.fault)
 
 
-def strikes(run: Run) -> list[Strike]:
-    """Return the faults of the run's plan with the times at which they came about."""
+def strikes(run: Run, facts: History | None = None) -> list[Strike]:
+    """Return the faults of the run's plan with the times at which they came about, read from `facts`."""
     begun: dict[str, deque[int]] = {}
-    for record in run.history.of("fault", phase="begins"):
+    for record in (run.history if facts is None else facts).of("fault", phase="begins"):
         begun.setdefault(str(record.get("fault")), deque()).append(record.t_us)
     found = []
     for fault in run.plan:
@@ -121,6 +122,12 @@ def _aims(fault: Fault) -> tuple[str, ...]:
         value = getattr(fault, field, None)
         names += value if isinstance(value, tuple) else [value] if value is not None else []
     return tuple(dict.fromkeys(names))
+
+
+def relevant(history: History, kinds: Iterable[str]) -> History:
+    """Return the records that a view of calls, outages, faults and these kinds needs: few of many."""
+    wanted = {"invoke", *OUTCOMES, "fault", *_BEGINS, *_ENDS, *kinds}
+    return History([record for record in history.records if record.kind in wanted])
 
 
 def losses(history: History) -> dict[tuple[str, str], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lessonlib.lab.history import Record
+from lessonlib.lab.history import History
 from lessonlib.lab.scenario import Run
 from lessonlib.views.arrows import choose, draw_arrows, messages_of
 from lessonlib.views.axis import Axis, clock, span, window
@@ -15,8 +15,8 @@ from lessonlib.views.lanes import Lane, order_of_lanes
 from lessonlib.views.legend import Legend
 from lessonlib.views.marks import DEFAULT_MARKS, Mark
 from lessonlib.views.picture import Picture, ViewError, name_of, one
-from lessonlib.views.reading import calls, outages, strikes
-from lessonlib.views.rows import Label, order_of, rows_of
+from lessonlib.views.reading import calls, outages, relevant, strikes
+from lessonlib.views.rows import Label, Row, marked, order_of, rows_of
 from lessonlib.views.svg import BROWN, GREY, SHADE, WIDTH, Sheet, shorten, text_width, wrap
 from lessonlib.views.timeline_words import tell
 
@@ -51,30 +51,28 @@ def timeline(
     Raises ViewError for a run without records, an unknown lane, or a part of the run that is none.
     """
     run = one(run)
-    names = order_of_lanes(run, lanes)
+    marks = tuple(marks)
+    facts = relevant(run.history, (kind for mark in marks for kind in mark.kinds))
+    names = order_of_lanes(run, facts, lanes)
     if len(names) > LANES_MAX:
         raise ViewError(
             f"{len(names)} lanes are too many to read; choose at most {LANES_MAX} with lanes=[...]"
         )
-    made, struck, out = calls(run.history), strikes(run), outages(run.history, run.end_us)
-    start_us, end_us = window(start_s, end_s, last_us=_last_us(run, marks), run_end_us=run.end_us)
+    made, struck, out = calls(facts), strikes(run, facts), outages(facts, run.end_us)
+    start_us, end_us = window(start_s, end_s, last_us=_last_us(run, facts, marks), run_end_us=run.end_us)
 
-    by_node: dict[str, list[Record]] = {name: [] for name in names}
-    for record in run.history:
-        if record.node in by_node:
-            by_node[record.node].append(record)
-    draft = Axis(
-        start_us, end_us, 0, RIGHT - 170
-    )  # rows depend on the width, and the left edge on their labels
-    rows = {
-        n: rows_of([c for c in made if c.node == n], by_node[n], tuple(marks), draft, label) for n in names
-    }
+    # How wide the labels are does not depend on the axis, and where the axis begins depends on their width.
+    draft = Axis(start_us, end_us, 0, RIGHT)
+    things = marked(facts, marks, draft)
+
+    def rows_on(axis: Axis) -> dict[str, list[Row]]:
+        return {n: rows_of([c for c in made if c.node == n], things.get(n, []), axis, label) for n in names}
+
     name_width = max(min(text_width(n, 11) * 1.08, 118) for n in names)
-    label_width = max((text_width(row.label, 9.5) for n in names for row in rows[n]), default=0)
+    drafts = [row for rows in rows_on(draft).values() for row in rows]
+    label_width = max((text_width(row.label, 9.5) for row in drafts), default=0)
     axis = Axis(start_us, end_us, 12 + name_width + 10 + label_width + 10, RIGHT)
-    rows = {
-        n: rows_of([c for c in made if c.node == n], by_node[n], tuple(marks), axis, label) for n in names
-    }
+    rows = rows_on(axis)
 
     sheet, legend = Sheet(), Legend()
     strip, flags = FaultStrip(struck, axis), Flags(run.broken, axis)
@@ -82,7 +80,8 @@ def timeline(
         12, 20, shorten(f"Timeline of {name_of(run)}, seed {run.seed}", WIDTH - 24, 13), size=13, bold=True
     )
     top = 30 + strip.height + flags.height
-    drawn = {name: Lane(name, rows[name], line=messages) for name in names}
+    here = {n: [s for s in out if s.node == n and axis.shows(s.start_us, s.end_us)] for n in names}
+    drawn = {name: Lane(name, rows[name], here[name], line=messages) for name in names}
     tops: dict[str, float] = {}
     y = top
     for name, lane in drawn.items():
@@ -92,9 +91,8 @@ def timeline(
 
     strip.shade(sheet, {n: (tops[n], tops[n] + drawn[n].height) for n in names}, top, bottom)
     axis.draw(sheet, top, bottom)
-    here = {n: [s for s in out if s.node == n and axis.shows(s.start_us, s.end_us)] for n in names}
     for name, lane in drawn.items():
-        lane.draw_under(sheet, axis, tops[name], here[name], legend)
+        lane.draw_under(sheet, axis, tops[name], legend)
     strip.draw(sheet, 30, bottom)
     notes = []
     if messages:
@@ -106,10 +104,12 @@ def timeline(
                 f"{len(arrows)} of {of} messages are drawn; zoom in with start_s and end_s to see all."
             )
     for name, lane in drawn.items():
-        lane.draw_over(sheet, axis, tops[name], here[name], legend)
+        lane.draw_over(sheet, axis, tops[name], legend)
     if strip.placed:
         legend.note("a fault's time, where it strikes", _shade_sample)
     flags.draw(sheet, 30 + strip.height, bottom, legend)
+    if label is order_of and any(row.labelled for n in names for row in rows[n]):
+        notes.append("The number beside a bar or a mark is its order.")
     if any(row.counted for n in names for row in rows[n]):
         notes.append(
             f"A column counts {span(column_us(axis))} of the run; the number at its right is the highest column's."
@@ -117,9 +117,7 @@ def timeline(
     if strip.left_out:
         notes.append(f"{strip.left_out} more faults had no room here.")
     if axis.end_us < run.end_us and end_s is None:
-        notes.append(
-            f"From {clock(axis.end_us)} to the run's end at {clock(run.end_us)} nothing of this kind happened."
-        )
+        notes.append(f"The run itself ends at {clock(run.end_us)}.")
 
     y = legend.draw(sheet, bottom + 24)
     for note in notes:
@@ -137,20 +135,15 @@ def timeline(
     )
 
 
-def _last_us(run: Run, marks: Sequence[Mark]) -> int:
-    """Return when the last thing happened that a timeline draws; polling and the like do not count."""
-    last_us = max(
-        (
-            r.t_us
-            for r in run.history.of(
-                "invoke", "ok", "failed", "unknown", "fault", "crash", "restart", "pause", "resume"
-            )
-        ),
-        default=0,
-    )
-    marked = (r.t_us for r in run.history if any(mark.matches(r) for mark in marks))
-    last_us = max(last_us, max(marked, default=0))
-    return last_us or run.history.end_us or run.end_us
+def _last_us(run: Run, facts: History, marks: Sequence[Mark]) -> int:
+    """Return when the last thing happened that a timeline draws; lost polls to a dead node do not count."""
+    picky = {kind for mark in marks for kind in mark.kinds if mark.test is not None} | {"dropped"}
+    for record in reversed(facts.records):
+        if record.kind not in picky or (
+            record.kind != "dropped" and any(mark.matches(record) for mark in marks)
+        ):
+            return record.t_us or 1
+    return run.history.end_us or run.end_us
 
 
 def _shade_sample(sheet: Sheet, x: float, y: float) -> None:

@@ -31,6 +31,7 @@ HATCHES = {
 }
 
 _ID = "\ue000"  # stands for the picture's own prefix until its content, and so its digest, is known
+_PAINT = re.compile(rf"url\(#{_ID}[a-z]+\)").fullmatch
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue001-\ufffd\U00010000-\U0010ffff]")
 _NARROW, _WIDE = frozenset("iljtfrI.,:;|!'()[]/ "), frozenset("mwMW%@—…✓✗")
 
@@ -97,7 +98,9 @@ class Sheet:
         pieces = [tag]
         for name, value in attributes.items():
             if value is not None:
-                shown = escape(value) if isinstance(value, str) else number(value)
+                shown = (
+                    number(value) if not isinstance(value, str) else value if _PAINT(value) else escape(value)
+                )
                 pieces.append(f'{name.replace("_", "-")}="{shown}"')
         opening = " ".join(pieces)
         self._parts.append(f"<{opening}/>" if content is None else f"<{opening}>{escape(content)}</{tag}>")

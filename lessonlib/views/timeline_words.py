@@ -30,7 +30,7 @@ def tell(
     marked: dict[str, list[str]] = {}
     for name in names:
         for row in rows[name]:
-            if isinstance(row, MarkRow):
+            if isinstance(row, MarkRow) and "dropped" not in row.mark.kinds:  # told below, with reasons
                 again = f" ({row.repeats} again)" if row.repeats else ""
                 marked.setdefault(row.mark.name, []).append(f"{name} {row.count}{again}")
     lines += [f"{name[0].upper()}{name[1:]}: {listing(where)}." for name, where in marked.items()]

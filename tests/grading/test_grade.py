@@ -70,9 +70,11 @@ def noisy(notebook: NotebookNode) -> None:
     before(1, "import warnings; warnings.warn('beware'); print('hello')")(notebook)
 
 
-def with_helper_outside(notebook: NotebookNode) -> None:
+def strange_answers(notebook: NotebookNode) -> None:
     notebook.cells.insert(2, new_code_cell("def helper(x): return x", id="helper"))
     replaced(1, "return helper(x)")(notebook)
+    answer(notebook, 2, "")
+    answer(notebook, 3, "'\ud800\x00'\n" + solution(3, "return 3 * x"))  # no text file can hold this
 
 
 MISDEEDS = {
@@ -83,13 +85,11 @@ MISDEEDS = {
     "does_not_run": lambda notebook: answer(notebook, 2, "def times_2(x:"),
     "forged": forged,
     "noisy": noisy,
-    "helper": with_helper_outside,
-    "empty_answer": lambda notebook: answer(notebook, 1, ""),
-    "half_a_character": lambda notebook: answer(notebook, 1, "'\ud800\x00'\n" + solution(1, "return x")),
-    "dead": before(2, "import os; os._exit(0)"),
-    "killed": replaced(2, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"),
+    "strange": strange_answers,
+    "dead": before(4, "import os; os._exit(0)"),
+    "killed": replaced(4, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"),
     "loop": replaced(
-        3, "\n        while True:\n            try: pass\n            except BaseException: pass"
+        4, "\n        while True:\n            try: pass\n            except BaseException: pass"
     ),
     "flood": replaced(1, "print('x' * 1_000_000_000)"),
     "endless_flood": replaced(5, "\n        while True: print('x' * 10_000)"),
@@ -195,20 +195,24 @@ def test_warnings_prints_and_cells_of_ones_own_cost_nothing(of):
 
 
 def test_a_helper_outside_the_solution_cell_is_explained(of):
-    assert statuses(of("helper")) == only(1, "failed")
-    assert "must stand in the solution cell" in of("helper").results[0].message
+    assert statuses(of("strange"))[0] == "failed"
+    assert "must stand in the solution cell" in of("strange").results[0].message
 
 
 def test_an_empty_answer_is_not_filled_from_the_solution(of):
-    assert statuses(of("empty_answer")) == only(1, "failed")
+    assert statuses(of("strange"))[1] == "failed"
+
+
+def test_text_that_no_file_can_hold_costs_one_exercise(of):
+    assert statuses(of("strange"))[2:] == ["broken", "passed", "passed"]
 
 
 @pytest.mark.parametrize(
     ("name", "number", "words"),
     [
-        ("dead", 2, "kernel died"),
-        ("killed", 2, "process that runs the cells died"),
-        ("loop", 3, "longer than 4 s"),
+        ("dead", 4, "kernel died"),
+        ("killed", 4, "process that runs the cells died"),
+        ("loop", 4, "longer than 4 s"),
         ("endless_flood", 5, "printed more than"),
     ],
 )
@@ -217,9 +221,7 @@ def test_trouble_costs_the_exercise_that_made_it(of, name, number, words):
     assert words in of(name).results[number - 1].message
 
 
-@pytest.mark.parametrize(
-    ("name", "number"), [("flood", 1), ("greedy", 1), ("file", 4), ("half_a_character", 1)]
-)
+@pytest.mark.parametrize(("name", "number"), [("flood", 1), ("greedy", 1), ("file", 4)])
 def test_what_exceeds_a_limit_costs_one_exercise(of, name, number):
     assert of(name).results[number - 1].status in ("failed", "broken")
     assert [status for n, status in enumerate(statuses(of(name)), 1) if n != number] == ["passed"] * 4
@@ -308,8 +310,8 @@ def test_a_fresh_notebook_earns_nothing_and_says_why(mini_root):
 def test_a_submission_may_not_take_longer_than_its_time_in_all(folder, mini_root):
     limits = Limits(cell_s=60, total_s=3)
     report = grade([folder / f"loop_{MINI.stem}.ipynb"], mini_root, lessons=[MINI], limits=limits)
-    assert statuses(report.submissions[0])[2:] == ["broken"] * 3
-    assert "may take 3 s in all" in report.submissions[0].results[2].message
+    assert statuses(report.submissions[0])[3:] == ["broken"] * 2
+    assert "may take 3 s in all" in report.submissions[0].results[3].message
 
 
 def test_a_path_without_a_notebook_is_refused(mini_root, tmp_path):

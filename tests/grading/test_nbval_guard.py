@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-CELL_TIMEOUT_S = 3
+CELL_TIMEOUT_S = 2
 IGNORED = "nbval-ignore-output"
 FAILING = "import asyncio\nasync def fetch():\n    await asyncio.sleep(0)\n    raise ValueError('lost')"
 NOTEBOOKS = {
@@ -19,7 +19,7 @@ NOTEBOOKS = {
     "dead_task_still_held": [FAILING, "task = asyncio.create_task(fetch())", "pass"],
     "dead_task_forgotten": [FAILING, "asyncio.create_task(fetch()); pass", "await asyncio.sleep(0.05)"],
     "swallowed_interrupt": [
-        "import time\nend = time.monotonic() + 5\nwhile time.monotonic() < end:\n"
+        "import time\nend = time.monotonic() + 4\nwhile time.monotonic() < end:\n"
         "    try: time.sleep(.1)\n    except KeyboardInterrupt: pass"
     ],
     "never_run": ["print('anything')"],
