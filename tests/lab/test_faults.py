@@ -86,8 +86,8 @@ def test_every_kind_of_fault_parses_back_to_itself(kind):
     check()
 
 
-@deterministic
-@given(st.lists(faults(), max_size=5))
+@settings(deterministic, max_examples=100)
+@given(st.lists(faults(), max_size=4))
 def test_every_plan_parses_back_to_itself(several):
     plan = FaultPlan(tuple(several))
     text = str(plan)

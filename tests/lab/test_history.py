@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lessonlib.errors import LessonError
 from lessonlib.lab.history import History, Record, seconds
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=150)
+deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 
 plain_data = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
