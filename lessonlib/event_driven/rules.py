@@ -24,6 +24,7 @@ from lessonlib.lab.rules import Verdict, at_most_once, broken, holds, not_exerci
 SUBSCRIBERS = ("orders", "inventory", "email")
 PROMPT_S = 1.0  # how soon a healthy subscriber has handled an order, and how soon publish returns
 GRACE_S = 6.0  # how long after its trouble a node may still be catching up, backlog or not
+POISON_S = 6.0  # how long a poison order may hold up its subscriber until it is set aside
 BUSY_S = 2.0  # who got something new so shortly before the end had not come to rest
 PAUSE_S = 0.02  # who never pauses so long between two orders works at full stretch
 ANSWERS = ("ok", "failed", "unknown")
@@ -83,6 +84,9 @@ def unsettled(history: History, arrived: dict[tuple[str, int], Record]) -> str:
     """Say why this run cannot tell what would have been in the end; "" when it can."""
     if "broker" in gone(history) and history.of("written", file="log"):
         return "The broker never came back."
+    poisoned = [r for r in first_by_order(history.of("invoke", op="publish")).values() if r.get("poison")]
+    if poisoned and poisoned[0].t_us + len(poisoned) * POISON_S * 1e6 > history.end_us:
+        return f"{len(poisoned)} poison orders, one behind the other, take longer than this run."
     latest = max(arrived.values(), key=lambda r: r.t_us, default=None)
     if latest is not None and latest.t_us > history.end_us - round(BUSY_S * 1e6):
         return f"{latest.node} was still working through its backlog when the run ended."
