@@ -38,12 +38,17 @@ class LogServer:
     async def run(self) -> None:
         """Serve for ever. Requests beyond REQUESTS_MAX at a time are ignored: their senders will ask again.
         So are messages that are no requests."""
-        while True:
-            sender, request = await self._transport.receive()
-            if _is_request(request) and len(self._tasks) < REQUESTS_MAX:
-                task = asyncio.create_task(self._serve(sender, request), name=f"serve {request['op']}")
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+        try:
+            while True:
+                sender, request = await self._transport.receive()
+                if _is_request(request) and len(self._tasks) < REQUESTS_MAX:
+                    task = asyncio.create_task(self._serve(sender, request), name=f"serve {request['op']}")
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, sender: str, request: dict[str, Any]) -> None:
         try:
