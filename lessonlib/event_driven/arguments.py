@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from lessonlib.errors import LessonError
+from lessonlib.ports import Ports, local_ports
 
 DISK = ("append", "replace", "read")
 LOG = ("append", "read", "commit", "committed", "rewind", "end")
@@ -37,6 +38,24 @@ def file_name(name: str, value: object, *, example: str, error: type[LessonError
     text(name, value, example=example, error=error)
     if "/" in str(value) or "\\" in str(value):
         raise error(f"{name}={value!r:.60} names a file on the disk; write it without / and \\")
+
+
+def function(name: str, value: object, *, example: str) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise LessonError(f"{name}={value!r:.60} cannot be called; give {example}")
+
+
+def ports_or_local(ports: Ports | None) -> Ports:
+    """Return `ports`, or local ones when they are left out; refuse what is no Ports."""
+    return local_ports() if ports is None else checked_ports(ports)
+
+
+def checked_ports(ports: Ports) -> Ports:
+    """Return `ports`; refuse what is no Ports."""
+    if not isinstance(ports, Ports):
+        raise LessonError(f"ports={ports!r:.60} is no Ports; give node.ports, or local_ports()")
+    return ports
 
 
 def able(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lessonlib.errors import LessonError
-from lessonlib.event_driven.arguments import DISK, able
+from lessonlib.event_driven.arguments import DISK, able, function
 from lessonlib.event_driven.event import Event
 from lessonlib.ports import Disk, MemoryDisk
 
@@ -78,7 +78,7 @@ class DeadLetterQueue:
         One that fails again stays. A letter may have been handled by the time of a crash, so `handle` should
         be idempotent, as for any other delivery.
         """
-        able("handle", handle, ("__call__",), example="an async function of one event, e.g. handler.handle")
+        function("handle", handle, example="an async function of one event, as handler.handle is")
         well = failed = 0
         for letter in await self.letters():
             try:

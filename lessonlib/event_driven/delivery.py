@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 
-from lessonlib.event_driven.arguments import able, file_name, seconds, whole
+from lessonlib.event_driven.arguments import able, file_name, ports_or_local, seconds, whole
 from lessonlib.event_driven.dead_letters import DeadLetter, DeadLetterQueue
 from lessonlib.event_driven.event import Event
 from lessonlib.event_driven.handlers import Handler, handle_with, handler_name
 from lessonlib.event_driven.log import check_event
-from lessonlib.ports import Ports, local_ports
+from lessonlib.ports import Ports
 
 RETRY_DELAY_S_MAX = 60.0  # doubling ends here
 
@@ -54,7 +54,7 @@ class Delivery:
         self._attempts_max = attempts_max
         self._retry_delay_s = retry_delay_s
         self._handler_timeout_s = handler_timeout_s
-        self._ports = ports if ports is not None else local_ports()
+        self._ports = ports_or_local(ports)
         self._file = f"attempts-{name}"
         self._finished: int | None = None  # the last offset that is done with, in this incarnation
 

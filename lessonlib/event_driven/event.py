@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import text
 
 SPECVERSION = "1.0"
 
@@ -86,8 +87,8 @@ def event_id(event_type: str, event_data: Any) -> str:
     """
     if not isinstance(event_type, str):
         raise EventError(f"event_type={event_type!r:.60} should be a str; write for instance 'order_created'")
-    text = json.dumps([event_type, _frozen(event_data)], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    said = json.dumps([event_type, _frozen(event_data)], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +116,14 @@ class Event:
     specversion: str = SPECVERSION
 
     def __post_init__(self) -> None:
-        for name in ("type", "source", "id", "time", "subject", "specversion"):
+        text("type", self.type, example="order_created", error=EventError)
+        text("source", self.source, example="shop", error=EventError)
+        for name in ("id", "time", "subject", "specversion"):
             value = getattr(self, name)
             if not isinstance(value, str):
                 raise EventError(f"{name}={value!r:.60} should be a str; write {name}=str(...)")
-        for name in ("type", "source"):
-            if not getattr(self, name):
-                raise EventError(f"{name} is empty; CloudEvents requires it, for instance 'order_created'")
         if self.specversion != SPECVERSION:
-            raise EventError(
-                f"specversion={self.specversion!r} is not known; this package writes {SPECVERSION}"
-            )
+            raise EventError(f"specversion={self.specversion!r} is not known here; write {SPECVERSION!r}")
         if self.time and not _has_zone(self.time):
             raise EventError(
                 f"time={self.time!r:.60} should be RFC 3339 with a zone; use rfc3339(clock.now())"

@@ -15,10 +15,10 @@ import asyncio
 from typing import Any, Protocol
 
 from lessonlib.errors import LessonError
-from lessonlib.event_driven.arguments import able, text
+from lessonlib.event_driven.arguments import able, ports_or_local, text
 from lessonlib.event_driven.event import Event, rfc3339
 from lessonlib.event_driven.remote import NotAcknowledged
-from lessonlib.ports import Ports, local_ports
+from lessonlib.ports import Ports
 
 ORDERS_FILE = "orders"
 SENT_FILE = "sent"
@@ -42,7 +42,7 @@ class Outbox:
         able("log", log, ("append",), example="an EventLog or a RemoteEventLog")
         text("source", source, example="shop")
         self._log = log
-        self._ports = ports if ports is not None else local_ports()
+        self._ports = ports_or_local(ports)
         self._source = source
         self._work = asyncio.Event()
 

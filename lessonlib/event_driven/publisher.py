@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from lessonlib.errors import LessonError
-from lessonlib.event_driven.arguments import file_name, text, whole
+from lessonlib.event_driven.arguments import file_name, ports_or_local, text, whole
 from lessonlib.event_driven.dead_letters import DeadLetterQueue
 from lessonlib.event_driven.delivery import Delivery
 from lessonlib.event_driven.event import Event, rfc3339
 from lessonlib.event_driven.handlers import Handler, handler_name
 from lessonlib.event_driven.log import EventLog
-from lessonlib.event_driven.remote import RemoteEventLog, check_ports
+from lessonlib.event_driven.remote import RemoteEventLog
 from lessonlib.event_driven.subscription import Subscription
-from lessonlib.ports import Ports, local_ports
+from lessonlib.ports import Ports
 
 
 class ConfigError(LessonError):
@@ -55,9 +55,7 @@ class EventPublisher:
     ) -> None:
         text("source", source, example="shop")
         whole("attempts_max", attempts_max, least=1)
-        if ports is not None:
-            check_ports(ports)
-        self._ports = ports if ports is not None else local_ports()
+        self._ports = ports_or_local(ports)
         self.log = _open_log(broker_config, self._ports)
         self.dead_letters = DeadLetterQueue(self._ports.disk)
         self.source = source

@@ -11,7 +11,7 @@ import asyncio
 from typing import Any
 
 from lessonlib.errors import LessonError
-from lessonlib.event_driven.arguments import LOG, able, seconds, text
+from lessonlib.event_driven.arguments import LOG, able, checked_ports, seconds, text
 from lessonlib.event_driven.event import Event
 from lessonlib.event_driven.log import EventLog, check_cursor, check_event, check_read
 from lessonlib.ports import Ports
@@ -30,9 +30,8 @@ class LogServer:
 
     def __init__(self, log: EventLog, ports: Ports) -> None:
         able("log", log, LOG, example="an EventLog")
-        check_ports(ports)
         self._log = log
-        self._transport = ports.transport
+        self._transport = checked_ports(ports).transport
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -90,10 +89,9 @@ class RemoteEventLog:
 
     def __init__(self, address: str, ports: Ports, *, give_up_s: float = GIVE_UP_S) -> None:
         text("address", address, example="broker")
-        check_ports(ports)
         seconds("give_up_s", give_up_s, positive=True)
         self._address = address
-        self._transport = ports.transport
+        self._transport = checked_ports(ports).transport
         self._give_up_s = give_up_s
         # An answer to a request of an earlier incarnation must not be taken for an answer to one of ours.
         self._incarnation = f"{ports.random.getrandbits(64):016x}"
@@ -197,9 +195,3 @@ def _is_request(message: Any) -> bool:
 
 def _is_answer(message: Any) -> bool:
     return isinstance(message, dict) and "answers" in message
-
-
-def check_ports(ports: object) -> None:
-    """Refuse what is no Ports."""
-    if not isinstance(ports, Ports):
-        raise LessonError(f"ports={ports!r:.60} is no Ports; give node.ports, or local_ports()")

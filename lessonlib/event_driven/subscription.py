@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from lessonlib.event_driven.arguments import able, file_name, text, whole
+from lessonlib.event_driven.arguments import able, file_name, function, text, whole
 from lessonlib.event_driven.event import Event
 from lessonlib.event_driven.remote import NotAcknowledged
 
@@ -49,7 +49,7 @@ class Subscription:
     ) -> None:
         able("log", log, ("read", "committed", "commit", "rewind"), example="an EventLog")
         file_name("name", name, example="inventory")
-        able("deliver", deliver, ("__call__",), example="a function of (offset, event)")
+        function("deliver", deliver, example="a function of (offset, event), as delivery.deliver is")
         text("event_type", event_type, example="order_created")
         self.name = name
         self._log = log

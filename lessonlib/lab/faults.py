@@ -549,8 +549,8 @@ class FaultPlan:
 
     @property
     def ends_s(self) -> float:
-        """When the last fault is over, in seconds of virtual time."""
-        return max((fault.ends_s for fault in self.faults), default=0.0)
+        """When the last fault is over, and what it held back has come, in seconds of virtual time."""
+        return max((fault.ends_s + getattr(fault, "by_s", 0.0) for fault in self.faults), default=0.0)
 
 
 def forms() -> str:
