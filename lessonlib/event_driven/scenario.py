@@ -385,9 +385,9 @@ ORDERS = Scenario(
         "target": SUBSCRIBERS,
         "file": ("log", "cursors", "stock", "confirmed", "attempts-inventory"),
     },
-    settle_s=30,
-    horizon_s=4,
-    small={"orders": 20, "retries": 1},
+    settle_s=15,
+    horizon_s=2.4,
+    small={"orders": 12, "rate_per_s": 5, "customers": 2, "retries": 1},
 )
 
 
