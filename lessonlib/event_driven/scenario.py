@@ -29,7 +29,6 @@ from lessonlib.event_driven.rules import SUBSCRIBERS
 from lessonlib.event_driven.shop import InventoryManager, OrderProcessor
 from lessonlib.event_driven.subscription import Subscription
 from lessonlib.lab.faults import (
-    Burst,
     ClockSkew,
     Crash,
     CrashAfterWrite,
@@ -144,14 +143,10 @@ async def _customers(world: World, params: Mapping[str, Any], op: str = "publish
             await asyncio.sleep(SECOND_TRY_S)
 
     placing: list[asyncio.Task[None]] = []
-    number = 0
-    for _ in range(params["orders"]):
+    for number in range(1, params["orders"] + 1):
         await asyncio.sleep(1 / params["rate_per_s"])
-        burst = world.take(Burst)
-        for _ in range(1 + (burst.count if burst else 0)):
-            number += 1
-            order = _order(world, number, params)
-            placing.append(loop.create_task(place(order), name=f"customer with order {number}"))
+        order = _order(world, number, params)
+        placing.append(loop.create_task(place(order), name=f"customer with order {number}"))
         while (rewind := world.take(Rewind)) is not None:
             placing.append(loop.create_task(_rewind(world, rewind.target), name="operator"))
     for task in placing:

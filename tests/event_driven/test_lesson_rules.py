@@ -138,8 +138,8 @@ RUNS = {
         SHUT,
     ),
     ("ORDERS", NEGATIVE): (
-        {"plan": "at 1s burst 10"},
-        {**TEXTBOOK, "plan": "at 1s burst 10"},
+        {"plan": "1s..2s duplicate 50%"},
+        {**TEXTBOOK, "plan": "1s..2s duplicate 50%"},
         SHUT,
     ),
     ("ORDERS", ORDER): (
