@@ -239,7 +239,11 @@ def kernel_memory(path: str) -> list[Row]:
                 f"import {module}, lessonlib.views, matplotlib.pyplot",
             ),
             (
-                f"MB, after {ORDERS:,} orders in {name}",
+                f"MB, after {ORDERS:,} orders in {name}, messages left out of the history, as lesson 1 does",
+                f"run = {module}.{name}.run(orders={ORDERS}, rate_per_s=100, messages=False)\nrun.verdicts",
+            ),
+            (
+                f"MB, after {ORDERS:,} orders in {name}, every message in the history",
                 f"run = {module}.{name}.run(orders={ORDERS}, rate_per_s=100)\nrun.verdicts",
             ),
         ):

@@ -18,7 +18,9 @@ seed and on i alone, and runs with the seed `seed + i`, so the replay line needs
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -29,6 +31,7 @@ from lessonlib.lab.history import seconds
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import THE_RUN_ENDS, Parts, Run, Scenario
 
+RUNS_BETWEEN_COLLECTIONS = 25
 STEPS_MAX = 1_000_000  # of one run; a run of a search takes a few thousand
 SHRINK_RUNS_MAX = 500
 SHRINK_STEPS_MAX = 10_000_000  # of all runs of one shrinking, so that shrinking a runaway ends too
@@ -180,16 +183,17 @@ def search(
     hunt = _Hunt(scenario, system, parts, rules, on_progress, plans, {**scenario.small, **params})
     kinds, left_out = _drawable(scenario)
     failure = None
-    for number in range(plans):
-        if number % PROGRESS_EVERY == 0 and hunt.stopped():
-            break
-        plan = _draw_plan(scenario, kinds, faults_max, seed, number)
-        run = hunt.run(plan, seed + number)
-        hunt.tried += 1
-        found = hunt.broken(run)
-        if found is not None:
-            failure = _shrink(hunt, run, found, number)
-            break
+    with _collecting_by_hand():
+        for number in range(plans):
+            if number % PROGRESS_EVERY == 0 and hunt.stopped():
+                break
+            plan = _draw_plan(scenario, kinds, faults_max, seed, number)
+            run = hunt.run(plan, seed + number)
+            hunt.tried += 1
+            found = hunt.broken(run)
+            if found is not None:
+                failure = _shrink(hunt, run, found, number)
+                break
     hunt.stopped()
     return SearchResult(
         scenario=scenario,
@@ -202,6 +206,18 @@ def search(
         not_exercised=tuple(name for name in hunt.rules if name not in hunt.exercised),
         left_out=left_out,
     )
+
+
+@contextmanager
+def _collecting_by_hand() -> Iterator[None]:
+    """Leave garbage alone for the while: Python would look through it after each of hundreds of small runs."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Hunt:
@@ -232,8 +248,12 @@ class _Hunt:
         self._on_progress = on_progress
         self._plans = plans
         self._params = params
+        self._runs = 0
 
     def run(self, plan: FaultPlan, seed: int) -> Run:
+        self._runs += 1
+        if self._runs % RUNS_BETWEEN_COLLECTIONS == 0:
+            gc.collect()
         run = self._scenario.run(
             self._system, parts=self._parts, plan=plan, seed=seed, max_steps=STEPS_MAX, **self._params
         )
