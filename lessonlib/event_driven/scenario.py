@@ -389,7 +389,7 @@ ORDERS = Scenario(
     },
     settle_s=15,
     horizon_s=2.4,
-    small={"orders": 12, "rate_per_s": 5, "customers": 2, "retries": 1},
+    small={"orders": 8, "rate_per_s": 4, "customers": 2, "retries": 1},
 )
 
 

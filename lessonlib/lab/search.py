@@ -31,7 +31,7 @@ from lessonlib.lab.history import seconds
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import THE_RUN_ENDS, Parts, Run, Scenario
 
-RUNS_BETWEEN_COLLECTIONS = 25
+RUNS_BETWEEN_COLLECTIONS = 100
 STEPS_MAX = 1_000_000  # of one run; a run of a search takes a few thousand
 SHRINK_RUNS_MAX = 500
 SHRINK_STEPS_MAX = 10_000_000  # of all runs of one shrinking, so that shrinking a runaway ends too
