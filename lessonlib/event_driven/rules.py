@@ -23,6 +23,7 @@ from lessonlib.lab.rules import Verdict, at_most_once, broken, holds, not_exerci
 
 SUBSCRIBERS = ("orders", "inventory", "email")
 PROMPT_S = 1.0  # how soon a healthy subscriber has handled an order, and how soon publish returns
+SETTLE_S = 15.0  # how long a run goes on after the last call and the last fault
 GRACE_S = 6.0  # how long after its trouble a node may still be catching up, backlog or not
 POISON_S = 6.0  # how long a poison order may hold up its subscriber until it is set aside
 BUSY_S = 2.0  # who got something new so shortly before the end had not come to rest
@@ -64,6 +65,14 @@ def arrivals(history: History) -> dict[tuple[str, int], Record]:
     return found
 
 
+def end_us(history: History) -> int:
+    """Return when the run ended; nothing need have happened any more at that time."""
+    calls = [history.of(kind).last() for kind in ("invoke", *ANSWERS)]
+    plan = FaultPlan.parse("; ".join(r.data["fault"] for r in history.of("fault", phase="begins")))
+    rest_us = max([round(plan.ends_s * 1e6), *(call.t_us for call in calls if call)])
+    return max(history.end_us, rest_us + round(SETTLE_S * 1e6))
+
+
 def gone(history: History) -> set[str]:
     """Return the nodes that crashed and never came back."""
     up: dict[str, int] = {}
@@ -85,10 +94,10 @@ def unsettled(history: History, arrived: dict[tuple[str, int], Record]) -> str:
     if "broker" in gone(history) and history.of("written", file="log"):
         return "The broker never came back."
     poisoned = [r for r in first_by_order(history.of("invoke", op="publish")).values() if r.get("poison")]
-    if poisoned and poisoned[0].t_us + len(poisoned) * POISON_S * 1e6 > history.end_us:
+    if poisoned and poisoned[0].t_us + len(poisoned) * POISON_S * 1e6 > end_us(history):
         return f"{len(poisoned)} poison orders, one behind the other, take longer than this run."
     latest = max(arrived.values(), key=lambda r: r.t_us, default=None)
-    if latest is not None and latest.t_us > history.end_us - round(BUSY_S * 1e6):
+    if latest is not None and latest.t_us > end_us(history) - round(BUSY_S * 1e6):
         return f"{latest.node} was still working through its backlog when the run ended."
     return ""
 
@@ -220,10 +229,10 @@ def isolated(history: History) -> Verdict:
     troubles = list(_troubles(history, arrived))
     answers = {r.data["call"]: r for kind in ANSWERS for r in history.of(kind, op="publish")}
     work = {s: [r.t_us for r in history.of("handled", node=s)] for s in SUBSCRIBERS}
-    prompt_us, judged = round(PROMPT_S * 1e6), 0
+    prompt_us, judged, ends_us = round(PROMPT_S * 1e6), 0, end_us(history)
     for invoke in history.of("invoke", op="publish", attempt=1):
         start, deadline = invoke.t_us, invoke.t_us + prompt_us
-        if history.end_us < deadline:
+        if ends_us < deadline:
             continue
         sick = {name for name, begin, end in troubles if begin <= deadline and start <= end}
         if not sick or not sick < set(SUBSCRIBERS):
@@ -260,26 +269,27 @@ def _troubles(history: History, arrived: dict[tuple[str, int], Record]) -> Itera
 
     A spell ends GRACE_S after its fault, and not before the backlog that it left is worked off.
     """
+    ends_us = end_us(history)
     late: dict[str, list[tuple[int, int]]] = {s: [] for s in SUBSCRIBERS}
     for order, ok in first_by_order(history.of("ok", op="publish")).items():
         for subscriber in SUBSCRIBERS:
             got = arrived.get((subscriber, order))
-            got_us = history.end_us if got is None else got.t_us
+            got_us = ends_us if got is None else got.t_us
             if got_us - ok.t_us > PROMPT_S * 1e6 / 2:
                 late[subscriber].append((ok.t_us, got_us))
     for record in history.of("fault", phase="begins"):
         fault = next(iter(FaultPlan.parse(record.data["fault"])))
         length_s = fault.ends_s - fault.begins_s
-        end_us = record.t_us + round((length_s + GRACE_S) * 1e6)
+        until_us = record.t_us + round((length_s + GRACE_S) * 1e6)
         if getattr(fault, "down_s", 0.0) is None:
-            end_us = history.end_us  # it never comes back
+            until_us = ends_us  # it never comes back
         name: str = getattr(fault, "node", None) or getattr(fault, "target", None) or "*"
         confined = name in SUBSCRIBERS
         waits = late[name] if confined else sorted(wait for waits in late.values() for wait in waits)
         for ok_us, got_us in waits:
-            if ok_us <= end_us and got_us >= record.t_us:
-                end_us = max(end_us, got_us)
-        yield name if confined else "*", record.t_us, end_us
+            if ok_us <= until_us and got_us >= record.t_us:
+                until_us = max(until_us, got_us)
+        yield name if confined else "*", record.t_us, until_us
 
 
 def _at_full_stretch(times: list[int], start: int, end: int) -> bool:

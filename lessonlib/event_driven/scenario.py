@@ -248,7 +248,7 @@ FANOUT = Scenario(
         nothing_died(),
     ),
     targets={"node": ("shop",), "target": SUBSCRIBERS},
-    settle_s=15,
+    settle_s=rules.SETTLE_S,
     horizon_s=4,
     small={"orders": 20},
 )
@@ -380,7 +380,7 @@ ORDERS = Scenario(
         "target": SUBSCRIBERS,
         "file": ("log", "cursors", "stock", "confirmed", "attempts-inventory"),
     },
-    settle_s=15,
+    settle_s=rules.SETTLE_S,
     horizon_s=4,
     small={"orders": 20, "retries": 1},
 )
@@ -429,7 +429,7 @@ OUTBOX = Scenario(
     ),
     rules=(rules.stored_and_announced, nothing_died()),
     targets={"node": ("shop", "broker"), "file": ("orders", "sent", "log")},
-    settle_s=15,
+    settle_s=rules.SETTLE_S,
     horizon_s=3,
     small={"orders": 15},
 )
