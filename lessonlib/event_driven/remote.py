@@ -35,7 +35,7 @@ class LogServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve for ever. Requests beyond REQUESTS_MAX at a time are ignored: their senders will ask again.
+        """Serve until cancelled. Requests beyond REQUESTS_MAX at a time are ignored: their senders will ask again.
         So are messages that are no requests."""
         try:
             while True:

@@ -190,7 +190,7 @@ def _observed(world: World, name: str, handler: Any) -> Callable[[Any], Coroutin
 
 async def _send_email(event: Any) -> None:
     """An effect in the outside world: it takes a moment and cannot be taken back."""
-    await asyncio.sleep(0.005)
+    await asyncio.sleep(0.001)
 
 
 def _textbook_publisher(node: Node) -> dict[str, Any]:

@@ -394,7 +394,8 @@ def _judge(
 
 def _lost_among_others(exercise: _Exercise, run: Run, master: _Master) -> bool:
     """Tell whether an exercise has no verdict for a reason that may be another's."""
-    if (end := run.cells.get(exercise.check_id)) and not end.trouble:
+    end = run.cells.get(exercise.check_id)
+    if not run.cells or (end and not end.trouble):
         return False
     others = {e.solution_id for e in master.exercises} - {exercise.solution_id}
     is_first = exercise.solution_id in run.cells and not others & run.cells.keys()

@@ -7,7 +7,7 @@ nbval runs a notebook's cells as tests and compares their outputs. Left alone it
 - a task that failed in the background and that nobody awaited;
 - a notebook stored without having been run: nothing is compared;
 - a cell that swallows the interrupt at its time-out: it passes, or nbval reads for ever what it goes on printing;
-- a cell that prints without end: nbval keeps all of it in memory.
+- a cell that prints without end, or a gigabyte at once: nbval keeps all of it in memory.
 
 A cell of an exercise is tagged `nbval-ignore-output`; such cells need not be stored with outputs.
 Loaded with `-p` before nbval, the plugin also spares each process what `lessonlib.grading` says.
@@ -28,13 +28,16 @@ import zmq
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
-OUTPUT_CHARACTERS_MAX = 5_000_000  # of one cell
+OUTPUT_CHARACTERS_MAX = 5_000_000  # of one cell, which ends with an exception
+OUTPUT_CHARACTERS_KILL = (
+    2 * OUTPUT_CHARACTERS_MAX
+)  # of one cell that goes on regardless; its kernel is killed
 INTERRUPT_GRACE_S = 5.0
 ALIVE_EVERY_MS = 200
 
 # Runs inside the kernel, in a module of its own, so that the notebook's names and outputs stay as they are.
 _WATCH = """
-import asyncio, gc
+import asyncio, gc, sys, threading
 
 died = []
 
@@ -69,9 +72,37 @@ def report(last_cell):
 loop = asyncio.get_running_loop()
 previous = loop.get_exception_handler()
 loop.set_exception_handler(handle)
+
+class TooMuchOutput(KeyboardInterrupt):
+    "Ends a cell at once: `except Exception` and asyncio let it through."
+
+printed = 0
+
+def limited(write):
+    def write_limited(text):
+        global printed
+        if threading.current_thread() is threading.main_thread():
+            printed += len(text)
+            if printed > most:
+                printed = 0
+                raise TooMuchOutput(f"This cell printed more than {most} characters.")
+        return write(text)
+    return write_limited
+
+def start_cell(*_):
+    global printed
+    printed = 0
+
+def limit_streams():
+    for stream in (sys.stdout, sys.stderr):
+        stream.write = limited(stream.write)
+
+loop.call_soon(limit_streams)  # not now: IPython puts back the streams as it found them when a cell ends
+get_ipython().events.register("pre_run_cell", start_cell)
 """
 _INSTALL = f"""
 __import__("sys").modules["_nbval_guard"] = type(__import__("sys"))("_nbval_guard")
+__import__("sys").modules["_nbval_guard"].__dict__.update(get_ipython=get_ipython, most={OUTPUT_CHARACTERS_MAX})
 exec({_WATCH!r}, __import__("sys").modules["_nbval_guard"].__dict__)
 """
 _REPORT = "__import__('sys').modules['_nbval_guard'].report({last_cell})"
@@ -113,7 +144,7 @@ class GuardedKernel(RunningKernel):
 
         Raises:
             Empty: there is no reply within `timeout` seconds.
-            Trouble: the kernel died, or the cell printed more than OUTPUT_CHARACTERS_MAX.
+            Trouble: the kernel died, or the cell printed more than OUTPUT_CHARACTERS_KILL.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         shell, iopub = self.kc.shell_channel, self.kc.iopub_channel
@@ -166,7 +197,7 @@ class GuardedKernel(RunningKernel):
         raise Trouble(why)
 
     def _read_iopub(self, timeout: float | None) -> dict[str, Any]:
-        flood = f"This cell printed more than {OUTPUT_CHARACTERS_MAX // 1_000_000} million characters."
+        flood = f"This cell printed more than {OUTPUT_CHARACTERS_KILL} characters."
         try:
             message: dict[str, Any] = self.kc.get_iopub_msg(timeout=timeout)
         except MemoryError:
@@ -175,14 +206,14 @@ class GuardedKernel(RunningKernel):
             self._printed += len(message["content"]["text"])
         elif message["msg_type"] in ("display_data", "execute_result"):
             self._printed += sum(len(str(value)) for value in message["content"]["data"].values())
-        if self._printed > OUTPUT_CHARACTERS_MAX:
+        if self._printed > OUTPUT_CHARACTERS_KILL:
             self.lose(flood)
         return message
 
     def _ask(self, code: str, expression: str = "None") -> str:
         """Run code without a trace in outputs or execution counts; return the value of the expression, in words."""
         of_the_cell, self.reply = self.reply, None
-        options = {"silent": True, "store_history": False, "allow_stdin": False}
+        options: dict[str, Any] = {"silent": True, "store_history": False, "allow_stdin": False}
         try:
             self.await_reply(self.kc.execute(code, user_expressions={"value": expression}, **options), 30)
             assert self.reply is not None
@@ -190,7 +221,9 @@ class GuardedKernel(RunningKernel):
         except Empty:
             self.lose("The kernel did not answer after this cell.")
         except KeyError:
-            raise RuntimeError(f"The kernel could not be asked for failed tasks: {self.reply}") from None
+            answer: dict[str, Any] = self.reply or {}
+            said = answer.get("evalue") or "its answer has no value"
+            raise RuntimeError(f"The guard does not work in this kernel: {said}") from None
         finally:
             self.reply = of_the_cell
 

@@ -119,6 +119,8 @@ def run(notebook: Path, limits: Limits, seconds_left: float) -> Run:
                     groups.add(pid)
                 case {"note": str(note)}:
                     notes.append(note)
+                case {"not begun": str(reason)}:
+                    why = f"The run could not begin: {reason}"
                 case {"start": str(cell)}:
                     running = cell
                 case {"end": str(cell), "passed": bool(), "error": str(), "message": str()}:
@@ -136,8 +138,7 @@ def run(notebook: Path, limits: Limits, seconds_left: float) -> Run:
         ends[running] = CellEnd(False, "", why, trouble=why)
     lost = next((end.trouble for end in ends.values() if end.trouble), "")
     if not ends:
-        last_line = (log.read_bytes()[-2000:].decode("utf-8", "replace").split("\n\n")[-1]).strip()
-        lost = why if time.monotonic() > deadline else f"The run could not begin: {plain(last_line)}"
+        lost = why
     return Run(ends, lost, tuple(notes))
 
 
@@ -232,6 +233,9 @@ class _Reporter:
     @hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Generator[None, Any, Any]:
         report = yield
+        if call.when == "setup" and report.failed:
+            self.send(**{"not begun": plain(str(call.excinfo.value))[:MESSAGE_CHARACTERS_MAX]})
+            item.session.shouldstop = "no kernel"
         if call.when == "call":
             kernel = item.parent.kernel
             reply = kernel.reply or {}

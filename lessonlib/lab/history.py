@@ -166,10 +166,10 @@ class History:
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 t_us, kind, node, data = json.loads(line)
-                if not (isinstance(t_us, int) and isinstance(kind, str) and isinstance(node, str)):
+                if [type(part) for part in (t_us, kind, node, data)] != [int, str, str, dict]:
                     raise TypeError
-                records.append(Record(t_us, kind, node, dict(data)))
-            except (ValueError, TypeError) as error:
+                records.append(Record(t_us, kind, node, data))
+            except (ValueError, TypeError, RecursionError) as error:
                 raise LessonError(
                     f'line {number} is not a record of a history ([microseconds, "kind", "node", {{…}}]): '
                     f"{line[:60]!r}; write it with History.to_json()"

@@ -20,7 +20,7 @@ from lessonlib.lab.faults import (
     _LinkFault,
 )
 from lessonlib.lab.history import Record
-from lessonlib.ports import plain
+from lessonlib.ports import PortError, plain
 
 if TYPE_CHECKING:
     from lessonlib.lab.world import World
@@ -70,6 +70,8 @@ class Network:
         """Take a message. Whether and when it arrives, the sender never learns."""
         world = self._world
         loop = world.loop
+        if type(to) is not str:
+            raise PortError(f"send(to, message) takes the name of a node, not {to!r:.60}")
         body = plain(message)
         self._sent += 1
         number = self._sent
@@ -148,6 +150,5 @@ class Network:
             world.history.records.append(
                 Record(world.loop.now_us, "delivered", link.to, {"source": link.source, "message": number})
             )
-            node.inbox.put(
-                (link.source, plain(body))
-            )  # the record keeps the original, whatever becomes of it
+            # A copy of its own: the record of the sending, and a duplicate, must not see what the receiver does.
+            node.inbox.put((link.source, plain(body)))

@@ -157,7 +157,7 @@ def nothing_died(name: str = "no task dies unseen") -> Rule:
         dead = history.of("died").first()
         if dead is not None:
             return broken(f"{dead.get('task')} on {dead.node or 'the world'} died: {dead.get('error')}", dead)
-        if not len(history):
+        if not history.records:
             return not_exercised("Nothing happened.")
         return holds("Every task that failed was noticed by its owner.")
 

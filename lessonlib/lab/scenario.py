@@ -115,7 +115,7 @@ class Scenario:
 
         Whatever the system does, it is in the history: this raises only for arguments that make no sense.
         """
-        pieces = self._pieces(system, parts or {})
+        pieces = self._pieces(system, {} if parts is None else parts)
         faults = self._plan(plan)
         values = self._values(params)
         loop = VirtualLoop(max_steps=max_steps)
@@ -123,14 +123,14 @@ class Scenario:
         with loop.opened(seed):
             world = World(loop, seed=seed)
             try:
-                workload = loop.create_task(
-                    self.build(world, pieces, values), name="workload", context=world.lab_context
-                )
                 world.schedule(faults)
+                workload = loop.create_task(
+                    self._workload(world, pieces, values), name="workload", context=world.lab_context
+                )
                 last_fault_us = round(faults.ends_s * 1e6)
                 how = loop.run(workload, deadline_us=last_fault_us + round(self.limit_s * 1e6))
                 if how == "done":
-                    workload.result()
+                    ended = _failure(workload, loop.now_us)
                 else:
                     ended = (
                         f"The workload had not ended {self.limit_s:g} s after the last fault."
@@ -158,9 +158,26 @@ class Scenario:
             max_steps=max_steps,
         )
 
+    def _workload(self, world: World, pieces: Parts, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
+        """Build the system. If that fails, the run has a workload that fails in the same way."""
+        try:
+            return self.build(world, pieces, values)
+        except Exception as error:
+            failure = error
+
+        async def fail() -> None:
+            raise failure
+
+        return fail()
+
     def _pieces(self, system: str, parts: Parts) -> Parts:
-        if system not in self.systems:
+        if not isinstance(system, str) or system not in self.systems:
             raise ScenarioError(f"{self.name} has no system {system!r}; choose from {_names(self.systems)}")
+        if not isinstance(parts, Mapping):
+            raise ScenarioError(
+                f"parts are given by name, not as {parts!r:.60}; write parts={{'name': ...}} with a name from "
+                f"{_names(self.systems[system])}"
+            )
         pieces = dict(self.systems[system])
         for name, part in parts.items():
             if name not in pieces:
@@ -181,13 +198,12 @@ class Scenario:
                 raise ScenarioError(f"{self.name} has no fault like '{fault}'; it knows {known}")
             for name in ("node", "target", "source", "to", "file", "left", "right"):
                 value = getattr(fault, name, None)
-                allowed = self.targets.get(
-                    {"source": "node", "to": "node", "left": "node", "right": "node"}.get(name, name)
-                )
+                what = "node" if name in ("source", "to", "left", "right") else name
+                allowed = self.targets.get(what)
                 for one in value if isinstance(value, tuple) else (value,):
                     if one is not None and allowed is not None and one not in allowed:
                         raise ScenarioError(
-                            f"'{fault}': no {name} {one!r} here; choose from {_names(allowed)}"
+                            f"'{fault}': no {what} {one!r} here; choose from {_names(allowed)}"
                         )
         return faults
 
@@ -197,6 +213,16 @@ class Scenario:
             if name not in known:
                 raise ScenarioError(f"{self.name} has no parameter {name!r}; choose from {_names(known)}")
         return {name: param.check(params.get(name, param.default)) for name, param in known.items()}
+
+
+def _failure(workload: Any, now_us: int) -> str | None:
+    """Say how the workload failed, if it did. Only arguments that make no sense are raised."""
+    if workload.cancelled():
+        return f"The workload was cancelled at {seconds(now_us)}."
+    error = workload.exception()
+    if isinstance(error, ScenarioError):
+        raise error
+    return None if error is None else f"The workload failed at {seconds(now_us)}: {describe_error(error)}."
 
 
 def _names(names: Any) -> str:
@@ -260,7 +286,7 @@ class Run:
             arguments.append("parts={" + ", ".join(f"{name!r}: ..." for name in self.parts) + "}")
         if self.plan.faults:
             arguments.append(f'plan="{self.plan}"')
-        arguments.append(f"seed={self.seed}")
+        arguments.append(f"seed={self.seed!r}")
         if self.steps > self.max_steps != MAX_STEPS:  # else the limit made no difference
             arguments.append(f"max_steps={self.max_steps}")
         arguments += [f"{name}={value!r}" for name, value in self.params.items()]

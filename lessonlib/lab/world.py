@@ -43,6 +43,10 @@ class NodeDown(LessonError):
     """A call was made to a node that is down, or that went down before it could answer."""
 
 
+class NoAnswer(LessonError):
+    """A call did not return in the time that the caller gave it."""
+
+
 class _Inbox:
     """Messages that have arrived and not been received yet."""
 
@@ -125,8 +129,8 @@ class SimDisk(_Port):
     async def replace(self, file: str, records: Sequence[Any]) -> None:
         fresh = [plain(record) for record in records]
         await self._write(file)
-        self._node.files[file] = list(fresh)  # the history keeps the other
-        self._world.record("replaced", self._node.name, file=file, records=fresh)
+        self._node.files[file] = fresh
+        self._world.record("replaced", self._node.name, file=file, records=fresh)  # which copies them
         await self._after_write(file)
 
     async def read(self, file: str) -> list[Any]:
@@ -197,6 +201,11 @@ class Node:
         return self.world.loop.create_task(context.run(work), name=name, context=context)
 
 
+def _fail(answer: asyncio.Future[Any], error: LessonError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
 class World:
     """Everything that a scenario builds on and that faults act on.
 
@@ -216,6 +225,7 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.over = False
         self.lab_context = loop._lab
+        loop.keep_going = True  # what the system does is for the records
         self._in_force: list[Fault] = []
         self._instant: list[Fault] = []
         self._writes: list[tuple[CrashAfterWrite, list[int]]] = []
@@ -238,9 +248,13 @@ class World:
         return node
 
     def record(self, kind: str, node: str = "", /, **data: Any) -> None:
-        """Add a record to the history, now. For workloads, ports, hooks and sinks; not for patterns."""
+        """Add a record to the history, now. For workloads, ports, hooks and sinks; not for patterns.
+
+        The data are copied, so that the history says what was so, not what became of it. PortError when they
+        are not plain.
+        """
         if not self.over:
-            self.history.records.append(Record(self.loop.now_us, kind, node, data))
+            self.history.records.append(Record(self.loop.now_us, kind, node, plain(data)))
 
     def random(self, purpose: str) -> Random:
         """Return the stream of chance for one purpose; the same purpose always gives the same stream."""
@@ -261,7 +275,7 @@ class World:
         """Call something on a node and record how it went: the workload's one way to touch the system.
 
         Writes `invoke`, then `ok`, `failed` (the call raised, or the node was down: it did not happen or may
-        have in part) or `unknown` (the node died, or no answer came in `timeout_s`). Returns the call's
+        have in part) or `unknown` (the node died, no answer came in `timeout_s`, or the caller was cancelled). Returns the call's
         result, or None when there is none.
 
         Args:
@@ -296,14 +310,14 @@ class World:
         task = machine.run(work, name=f"{op} on {node}")
         task.add_done_callback(answered, context=self.lab_context)
         if timeout_s is not None:
-            self.loop.after_us(round(timeout_s * 1e6), lambda: answer.done() or answer.cancel())
+            late = NoAnswer(f"no answer within {timeout_s} s")
+            self.loop.after_us(round(timeout_s * 1e6), _fail, answer, late)
         try:
             result = await answer
         except asyncio.CancelledError:
-            if not answer.cancelled():
-                raise
-            self.record("unknown", node, **about, error=f"no answer within {timeout_s} s")
-        except NodeDown as error:
+            self.record("unknown", node, **about, error="the caller stopped waiting")
+            raise
+        except (NodeDown, NoAnswer) as error:
             self.record("unknown", node, **about, error=str(error))
         except Exception as error:
             self.record(
@@ -319,10 +333,12 @@ class World:
     # ---- Faults ------------------------------------------------------------------------------------------
 
     def schedule(self, plan: FaultPlan) -> None:
-        """Put every fault of `plan` on the clock."""
+        """Put every fault of `plan` on the clock. Call this before the nodes are built."""
         for fault in plan:
             if isinstance(fault, CrashAfterWrite):
                 self._writes.append((fault, [0]))
+            elif fault.begins_s == 0:  # before anything else happens, so that nothing at 0 s escapes it
+                self.loop.call_soon(self._begin, fault, context=self.lab_context)
             else:
                 self.loop.after_us(round(fault.begins_s * 1e6), self._begin, fault)
 
@@ -349,6 +365,12 @@ class World:
         return None
 
     def _begin(self, fault: Fault) -> None:
+        for field in ("node", "source", "to", "left", "right"):
+            aim = getattr(fault, field, None)
+            for name in aim if isinstance(aim, tuple) else (aim,):
+                if name is not None and name not in self.nodes:
+                    known = ", ".join(repr(node) for node in self.nodes)
+                    raise LessonError(f"'{fault}': there is no node {name!r} here; choose from {known}")
         self.record("fault", getattr(fault, "node", ""), fault=str(fault), phase="begins")
         if isinstance(fault, Crash):
             self.crash(fault.node, down_s=fault.down_s)
@@ -392,10 +414,13 @@ class World:
         node.host.parked.clear()
         self.record("crash", name, losing_disk=losing_disk)
         for answer in list(node.calls):
-            if not answer.done():
-                answer.set_exception(NodeDown(f"{name} crashed before it answered"))
+            _fail(answer, NodeDown(f"{name} crashed before it answered"))
         if down_s is not None:
-            self.loop.after_us(round(down_s * 1e6), self.restart, name)
+            self.loop.after_us(round(down_s * 1e6), self._come_back, node, node.incarnation)
+
+    def _come_back(self, node: Node, incarnation: int) -> None:
+        if node.incarnation == incarnation:  # nobody restarted it in the meantime
+            self.restart(node.name)
 
     def restart(self, name: str) -> None:
         """Start a node anew; does nothing while it is up."""
@@ -429,21 +454,21 @@ class World:
 
     def finish(self) -> None:
         """Write down the tasks that died unseen, at their time of death, and close the history."""
-        deaths = (
-            [
-                Record(
-                    t_us,
-                    "died",
-                    task.host.name if task.host is not None else "",
-                    {"task": task.get_name(), "error": describe_error(error)},
-                )
-                for task, t_us in self.loop.unseen().items()
-                if (error := task.exception()) is not None
+        dead = [
+            (t_us, task.host.name if task.host is not None else "", task.get_name(), error)
+            for task, t_us in self.loop.unseen().items()
+            if (error := task.exception()) is not None
+        ]
+        of_tasks = [error for *_, error in dead]
+        dead += [
+            (t_us, host, "a callback", error)
+            for t_us, host, error in self.loop.broken
+            if error not in of_tasks  # an exit comes out of its task's callback as well
+        ]
+        if dead:
+            self.history.records += [
+                Record(t_us, "died", host, {"task": name, "error": describe_error(error)})
+                for t_us, host, name, error in dead
             ]
-            if self.loop.failed
-            else []
-        )
-        if deaths:
-            self.history.records.extend(deaths)
             self.history.records.sort(key=lambda record: record.t_us)  # stable: order within a time stays
         self.over = True

@@ -1,0 +1,71 @@
+"""The lesson's scenarios repeat, byte for byte: in every process, with every hash seed, on every Python."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from pythons import pythons
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import json
+from lessonlib.event_driven.scenario import FANOUT, ORDERS, OUTBOX
+
+TROUBLE = {
+    "FANOUT": "500ms..1s fail email; 1s..2s slow-handler orders by 300ms; at 1s poison inventory; 0s..3s careless orders",
+    "ORDERS": "200ms..1s lose 20%; 500ms..2s duplicate 30%; 0s..2s reorder 30% by 300ms; at 700ms crash inventory for 1s; "
+    "at 900ms deadly-poison email; at 1500ms rewind orders; 1s..2s fail-disk broker 20%; after write 9 to log crash broker "
+    "for 300ms; 1s..3s skew shop by 5s; at 1s pause orders for 400ms; 1s..2s slow broker by 1ms",
+    "OUTBOX": "200ms..1s lose 20%; at 500ms crash shop for 500ms; 1s..2s fail-disk shop 30%; 1s..2s duplicate 50%",
+}
+print(json.dumps([
+    [scenario.name, system, seed, run.history.digest(), [str(verdict) for verdict in run.verdicts]]
+    for scenario in (FANOUT, ORDERS, OUTBOX)
+    for system in ("textbook", "pattern")
+    for seed in (1, 2)
+    for run in [scenario.run(system, plan=TROUBLE[scenario.name], seed=seed, **scenario.small)]
+]))
+"""
+
+
+@cache
+def digests(python=sys.executable, hash_seed="0"):
+    """Run the scenarios in a process of their own; return their digests and verdicts."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": hash_seed,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    answer = subprocess.run(
+        [python, "-c", PROGRAM], capture_output=True, text=True, env=environment, check=False, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "4242"])
+def test_another_hash_seed_changes_nothing(hash_seed):
+    assert digests(hash_seed=hash_seed) == digests()
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_every_python_sees_the_same(version):
+    if version not in pythons():
+        pytest.skip(f"there is no Python {version} here, only {', '.join(pythons())}")
+    assert digests(pythons()[version], "7") == digests()
+
+
+def test_the_trial_tests_what_it_should():
+    found = digests()
+    assert len(found) == 12
+    assert len({digest for *_, digest, _ in found}) == 11, "FANOUT's pattern leaves nothing to chance"
+    assert all(
+        any("broken" in verdict for verdict in verdicts)
+        for _, system, _, _, verdicts in found
+        if system == "textbook"
+    )
