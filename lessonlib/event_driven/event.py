@@ -70,6 +70,8 @@ def _frozen(data: Any) -> Any:
 
 def thaw(value: Any) -> Any:
     """Return a copy of `value` in plain dicts and lists, fit for a network or a disk."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -381,8 +381,8 @@ ORDERS = Scenario(
         "file": ("log", "cursors", "stock", "confirmed", "attempts-inventory"),
     },
     settle_s=rules.SETTLE_S,
-    horizon_s=4,
-    small={"orders": 20, "retries": 1},
+    horizon_s=2.4,
+    small={"orders": 12, "rate_per_s": 5, "customers": 2, "retries": 1},
 )
 
 

@@ -45,9 +45,12 @@ class _Link:
 class Network:
     """All links of a world."""
 
-    def __init__(self, world: World, latency_us: tuple[int, int] = LATENCY_US) -> None:
+    def __init__(
+        self, world: World, latency_us: tuple[int, int] = LATENCY_US, *, recorded: bool = True
+    ) -> None:
         self._world = world
         self.latency_us = latency_us
+        self._recorded = recorded  # whether sent and delivered messages go into the history
         self._links: dict[tuple[str, str], _Link] = {}
         self._sent = 0
         self._faults: list[_LinkFault] = []
@@ -75,9 +78,10 @@ class Network:
         body = plain(message)
         self._sent += 1
         number = self._sent
-        world.history.records.append(
-            Record(loop.now_us, "sent", source, {"to": to, "message": number, "body": body})
-        )
+        if self._recorded:
+            world.history.records.append(
+                Record(loop.now_us, "sent", source, {"to": to, "message": number, "body": body})
+            )
         link = self._links.get((source, to))
         if link is None:
             link = self._links[source, to] = _Link(source, to, world.seed)
@@ -147,8 +151,11 @@ class Network:
         elif len(node.inbox.messages) >= INBOX_MAX:
             self._drop(link, number, "inbox full")
         else:
-            world.history.records.append(
-                Record(world.loop.now_us, "delivered", link.to, {"source": link.source, "message": number})
-            )
+            if self._recorded:
+                world.history.records.append(
+                    Record(
+                        world.loop.now_us, "delivered", link.to, {"source": link.source, "message": number}
+                    )
+                )
             # A copy of its own: the record of the sending, and a duplicate, must not see what the receiver does.
             node.inbox.put((link.source, plain(body)))

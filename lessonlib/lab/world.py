@@ -217,11 +217,11 @@ class World:
         over: whether the run has ended; then no port does anything any more.
     """
 
-    def __init__(self, loop: VirtualLoop, *, seed: object = 1) -> None:
+    def __init__(self, loop: VirtualLoop, *, seed: object = 1, messages: bool = True) -> None:
         self.loop = loop
         self.seed = seed
         self.history = History()
-        self.network = Network(self)
+        self.network = Network(self, recorded=messages)
         self.nodes: dict[str, Node] = {}
         self.over = False
         self.lab_context = loop._lab

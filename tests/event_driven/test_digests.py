@@ -64,8 +64,7 @@ def test_the_trial_tests_what_it_should():
     found = digests()
     assert len(found) == 12
     assert len({digest for *_, digest, _ in found}) == 11, "FANOUT's pattern leaves nothing to chance"
-    assert all(
-        any("broken" in verdict for verdict in verdicts)
-        for _, system, _, _, verdicts in found
-        if system == "textbook"
-    )
+    broken = {
+        (name, system) for name, system, _, _, verdicts in found if any("broken" in v for v in verdicts)
+    }
+    assert broken == {("FANOUT", "textbook"), ("ORDERS", "textbook"), ("OUTBOX", "textbook")}

@@ -236,7 +236,7 @@ def test_on_a_quiet_day_no_rule_is_broken_by_the_pattern():
 
 def test_a_cursor_file_that_is_rewritten_at_the_last_commit_counts_as_that_commit(monkeypatch):
     monkeypatch.setattr(log_module, "CURSOR_RECORDS_MAX", 59)  # 3 subscriptions, 20 orders: 60 commits
-    run_ = ORDERS.run("pattern", **ORDERS.small)
+    run_ = ORDERS.run("pattern", orders=20)
     assert len(run_.history.of("replaced", file="cursors")) == 1
     assert run_.history.of("written", "replaced", file="cursors").last().kind == "replaced"
     assert run_.verdict(CATCHES_UP).status == "holds"
