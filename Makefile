@@ -57,17 +57,19 @@ format:
 # With xdist, a notebook's cells must stay on one worker: --dist loadfile.
 test:
 	$(call set_up,test)
-	@echo "1/6 Format"
+	@echo "1/7 Format"
 	@$(python) -m ruff format --check .
-	@echo "2/6 Lint"
+	@echo "2/7 Lint"
 	@$(python) -m ruff check .
-	@echo "3/6 Types"
+	@echo "3/7 Types"
 	@$(python) -m mypy
-	@echo "4/6 Walls"
+	@echo "4/7 Walls"
 	@.venv/bin/lint-imports --no-logo
-	@echo "5/6 Unit and property tests"
+	@echo "5/7 Unit and property tests"
 	@$(python) -m pytest -q -n 2 --dist loadfile tests
-	@echo "6/6 Notebooks, outputs compared"
+	@echo "6/7 The laboratory's tests on other Pythons"
+	@$(python) tools/other_pythons.py
+	@echo "7/7 Notebooks, outputs compared"
 	@$(python) -m pytest -q -n 2 --dist loadfile --nbval notebooks solutions
 	@echo "All of it holds."
 

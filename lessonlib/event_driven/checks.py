@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import inspect
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lessonlib.event_driven import rules
 from lessonlib.event_driven.dead_letters import DeadLetterQueue
 from lessonlib.event_driven.event import Event
+from lessonlib.event_driven.log import EventLog
 from lessonlib.event_driven.mystery import consumer
 from lessonlib.event_driven.scenario import FANOUT, ORDERS, OUTBOX, mystery
 from lessonlib.lab.history import History
@@ -73,14 +76,26 @@ def _id_is_the_same_again(event_id: Any) -> Finding | None:
 
 
 def _id_ignores_key_order(event_id: Any) -> Finding | None:
-    turned = dict(reversed(ORDER.items()))
-    if event_id("order_created", ORDER) == event_id("order_created", turned):
+    if event_id("order_created", ORDER) == event_id("order_created", _turned(ORDER)):
         return None
+    if event_id("order_created", ORDER) == event_id("order_created", dict(reversed(ORDER.items()))):
+        return Finding(
+            "The order in which the fields were written does not matter, at any depth.",
+            "The same order with the fields of its items written in another order got another id.",
+            hint="The dicts inside have an order too. json.dumps(..., sort_keys=True) sorts at every depth.",
+        )
     return Finding(
         "The order in which the fields were written does not matter.",
         "The same order with its fields written in another order got another id.",
         hint="A dict keeps the order of insertion, and so does its text. Write the keys sorted.",
     )
+
+
+def _turned(value: Any) -> Any:
+    """The same value, with the fields of every dict in it written in the opposite order."""
+    if isinstance(value, dict):
+        return {key: _turned(value[key]) for key in reversed(value)}
+    return [_turned(item) for item in value] if isinstance(value, list) else value
 
 
 def _ids_differ(event_id: Any) -> Finding | None:
@@ -133,6 +148,49 @@ def committed_too_early(history: History) -> bool:
             if seen is None or seen.t_us > record.t_us:
                 return True
     return False
+
+
+def _each_once(consume: Any) -> Finding | None:
+    """Run the consumer on a log of five events, on a day without trouble."""
+    called: list[int] = []
+    delivered: list[int] = []
+
+    async def trial() -> None:
+        log = EventLog()
+        for number in range(5):
+            await log.append(_event(number))
+
+        async def effect(offset: int) -> None:
+            await asyncio.sleep(0.001)
+            delivered.append(offset)
+
+        def deliver(offset: int, event: Event) -> Coroutine[Any, Any, None]:
+            called.append(offset)
+            return effect(offset)
+
+        task = asyncio.create_task(consume(log, "inventory", deliver))
+        await asyncio.wait([task], timeout=3)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a deliver(...) that nobody awaited
+        simulate(trial, max_steps=200_000)
+    required = "On a good day every event is delivered once, in order."
+    if called and not delivered:
+        return Finding(
+            required,
+            "deliver(offset, event) was called and never ran.",
+            hint="It is a coroutine: without `await` in front of it nothing happens.",
+        )
+    if delivered == list(range(5)):
+        return None
+    seen = f"Of a log of 5 events, offsets {delivered[:8]} were delivered" + (
+        ", and so on." if len(delivered) > 8 else "."
+    )
+    hint = "Does the offset that you read from move on?" if len(delivered) > 5 else ""
+    return Finding(required, seen, hint=hint)
 
 
 def _one_behind(run: Run, verdict: Verdict) -> bool:
@@ -338,6 +396,35 @@ def _gives_up(answer: Any) -> Finding | None:
     return None
 
 
+def _next_event(answer: Any) -> Finding | None:
+    """One event fails for good; those behind it are in order."""
+    calls: list[int] = []
+
+    async def trial() -> list[Any]:
+        ports = local_ports(seed=1)
+        letters = DeadLetterQueue(ports.disk)
+
+        async def handler(event: Event) -> None:
+            calls.append(event["data"]["order_id"])
+            if event["data"]["order_id"] == "shop-0":
+                raise ValueError("no delivery address")
+
+        mine = answer(handler, letters, name="inventory", ports=ports)
+        for offset in range(8):
+            await mine.deliver(offset, _event(offset))
+        found: list[Any] = await letters.letters()
+        return found
+
+    aside = [letter.offset for letter in simulate(trial)]
+    if aside == [0]:
+        return None
+    return Finding(
+        "Only the event that fails is set aside.",
+        f"Of eight events only the one at offset 0 fails; set aside were those at offsets {aside}.",
+        hint="The attempts on the disk are of another event. If the record's offset is not this one, start from zero.",
+    )
+
+
 # ---- 1.6 Diagnose ----------------------------------------------------------------------------------------
 
 
@@ -464,6 +551,7 @@ EXERCISES: dict[str, Exercise] = {
         points=15,
         scenario=ORDERS,
         part="subscription",
+        probes=(("each event once, on a good day", _each_once),),
         cases=(
             Case("a good day", rules=(REACHES, CATCHES_UP), params={"orders": 20}),
             Case(
@@ -494,14 +582,15 @@ EXERCISES: dict[str, Exercise] = {
             ),
             Hint(
                 "an exception ends the consumer",
-                lambda run, verdict: verdict.rule == "no task dies unseen",
+                lambda run, verdict: verdict.rule == "no task dies unseen" and "OSError" in verdict.sentence,
                 "deliver raised and the consumer ended. Catch OSError, wait a moment, and go on from the committed "
                 "offset.",
             ),
             Hint(
                 "commit in spite of a failure",
                 lambda run, verdict: verdict.rule == REACHES and len(run.history.of("write failed")) > 0,
-                "deliver raised OSError, so the event was not handled, and its offset was committed all the same.",
+                "deliver raised OSError, so the event was not handled, and a commit passed it all the same: its own, or "
+                "that of the next event. Stop the batch and read again from the last commit.",
             ),
             Hint(
                 "acknowledge before the effect",
@@ -568,6 +657,7 @@ EXERCISES: dict[str, Exercise] = {
         probes=(
             ("a handler that fails twice", _patient),
             ("a handler that fails five times, then a replay", _gives_up),
+            ("seven healthy events behind one that fails", _next_event),
         ),
         cases=(
             Case(

@@ -30,6 +30,7 @@ class EventPublisher:
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.broker_config = broker_config
+        # D3: in memory only: after a restart the list is empty, and nobody will fill it again
         self.subscribers: dict[str, list[Callable[[EventDict], Awaitable[Any]]]] = {}
         self._hash = hash_function
         self._now = now
@@ -53,7 +54,7 @@ class EventPublisher:
         # D2: it returns when the slowest handler does
         # D5: all handlers share this one dict
         await asyncio.gather(*(handler(event) for handler in handlers))
-        return event  # D3, D9: whoever was down has missed it; it is kept nowhere, so nothing can be replayed
+        return event  # D9: it is kept nowhere, so whoever was down has missed it and nothing can be replayed
 
 
 class EventHandler(ABC):

@@ -276,7 +276,14 @@ def _wire_textbook(world: World, parts: Parts, handlers: Mapping[str, Callable[[
         publisher = parts["publisher"]({"address": "broker"}, ports=node.ports, **_textbook_publisher(node))
         caller = naive.Caller(node.ports.transport)
         node.memory["publish"] = lambda order: publisher.publish(ORDER_CREATED, order)
-        await caller.run(lambda event_type, address: publisher.subscribe(event_type, caller.to(address)))
+        known: set[str] = set()
+
+        def register(event_type: str, address: str) -> None:
+            if address not in known:  # a subscriber that has restarted registers again
+                known.add(address)
+                publisher.subscribe(event_type, caller.to(address))
+
+        await caller.run(register)
 
     def subscriber(name: str) -> Callable[[Node], Awaitable[None]]:
         def boot(node: Node) -> Awaitable[None]:
@@ -308,8 +315,9 @@ def _wire_pattern(world: World, parts: Parts, handlers: Mapping[str, Callable[[N
                 handler, DeadLetterQueue(node.ports.disk), name=name, ports=node.ports
             )
             subscription = parts["subscription"](log, name, delivery.deliver)
-            if isinstance(subscription, Coroutine):
-                return subscription  # a coroutine function was given in place of the class
+            if isinstance(subscription, Coroutine):  # a coroutine function was given in place of the class
+                node.memory["rewind"] = lambda: log.rewind(name)  # the operator asks the broker instead
+                return subscription
             node.memory["rewind"] = subscription.rewind
             work: Awaitable[None] = subscription.run()
             return work

@@ -553,6 +553,13 @@ class FaultPlan:
         return max((fault.ends_s + getattr(fault, "by_s", 0.0) for fault in self.faults), default=0.0)
 
 
+def verb(kind: type[Fault]) -> str:
+    """Return the words by which plans call this kind of fault: "crash", "after write", "slow-disk"."""
+    words = [word for word in re.sub(r"\[[^\]]*\]", "", kind.form).split() if re.fullmatch(r"[a-z-]+", word)]
+    own = [word for word in words if word not in ("at", "for", "from", "to", "by")]
+    return " ".join(own) or kind.__name__
+
+
 def forms() -> str:
     """Return every kind of fault as it is written, one a line, for help texts."""
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from lessonlib.errors import LessonError
-from lessonlib.lab.faults import Fault, FaultPlan
+from lessonlib.lab.faults import Fault, FaultPlan, verb
 from lessonlib.lab.history import History, seconds
 from lessonlib.lab.loop import VirtualLoop, describe_error
 from lessonlib.lab.rules import Rule, Verdict, broken, judge_all
@@ -198,7 +198,7 @@ class Scenario:
         faults = FaultPlan.parse(plan)
         for fault in faults:
             if type(fault) not in self.faults:
-                known = ", ".join(sorted(kind.__name__ for kind in self.faults))
+                known = ", ".join(sorted({verb(kind) for kind in self.faults}))
                 raise ScenarioError(f"{self.name} has no fault like '{fault}'; it knows {known}")
             for name in ("node", "target", "source", "to", "file", "left", "right"):
                 value = getattr(fault, name, None)

@@ -203,7 +203,7 @@ def _run_case(exercise: Exercise, case: Case, answer: Any) -> Finding | None:
         requirement=worst.rule[0].upper() + worst.rule[1:] + ".",
         seen=worst.sentence,
         when=seconds(worst.at_us) if worst.at_us is not None else "",
-        look=_look(exercise, case),
+        look=_look(exercise, case, answer),
         hint=hint,
     )
 
@@ -214,8 +214,12 @@ def _matches(hint: Hint, run: Run, verdict: Verdict) -> bool:
     return False
 
 
-def _look(exercise: Exercise, case: Case) -> str:
+def _look(exercise: Exercise, case: Case, answer: Any) -> str:
     assert exercise.scenario is not None
     extra = "".join(f", {name}={value!r}" for name, value in case.params.items())
     plan = f', plan="{FaultPlan.parse(case.plan)}"' if case.plan else ""
-    return f'{exercise.scenario.name}.run(parts={{"{exercise.part}": ...}}{plan}, seed={case.seed}{extra})'
+    name = getattr(answer, "__name__", "...")
+    piece = f"lambda node: {name}()" if exercise.adapt is not None else name
+    return (
+        f'{exercise.scenario.name}.run(parts={{"{exercise.part}": {piece}}}{plan}, seed={case.seed}{extra})'
+    )

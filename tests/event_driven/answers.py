@@ -41,6 +41,10 @@ def unsorted_keys(event_type, event_data):
     return hashlib.sha256((event_type + json.dumps(event_data)).encode()).hexdigest()
 
 
+def sorted_outside(event_type, event_data):
+    return hashlib.sha256((event_type + repr(sorted(event_data.items()))).encode()).hexdigest()
+
+
 def without_the_type(event_type, event_data):
     return hashlib.sha256(json.dumps(event_data, sort_keys=True).encode()).hexdigest()
 
@@ -170,6 +174,36 @@ def consumer(*, early=False, step=1, on_error="again"):
     return consume
 
 
+async def one_short(log, name, deliver):
+    offset = await log.committed(name)
+    while True:
+        for number, event in await log.read(offset, wait_s=1):
+            try:
+                await deliver(number, event)
+            except OSError:
+                await asyncio.sleep(0.5)
+                offset = await log.committed(name)
+                break
+            await log.commit(name, number)
+            offset = number + 1
+
+
+async def never_awaited(log, name, deliver):
+    while True:
+        start = await log.committed(name)
+        for offset, event in await log.read(start, wait_s=1):
+            deliver(offset, event)
+            await log.commit(name, offset + 1)
+
+
+async def stands_still(log, name, deliver):
+    start = await log.committed(name)
+    while True:
+        for offset, event in await log.read(start, wait_s=1):
+            await deliver(offset, event)
+            await log.commit(name, offset + 1)
+
+
 # ---- 1.4 -------------------------------------------------------------------------------------------------
 
 
@@ -275,7 +309,7 @@ class Deliverer:
 
     attempts_max = 5
     on_disk = True
-    letter_each_time = no_letter = vague = hurried = False
+    letter_each_time = no_letter = vague = hurried = any_offset = False
 
     def __init__(self, handler, dead_letters, *, name, ports):
         self.handler, self.dead_letters, self.name, self.ports = handler, dead_letters, name, ports
@@ -283,8 +317,8 @@ class Deliverer:
     async def deliver(self, offset, event):
         row = {"offset": offset, "attempts": 0, "first": None}
         for kept in await self.ports.disk.read(f"attempts-{self.name}") if self.on_disk else []:
-            if kept["offset"] == offset:
-                row = kept
+            if kept["offset"] == offset or self.any_offset:
+                row = kept | {"offset": offset}
         error = RuntimeError("the process died")
         while self.attempts_max is None or row["attempts"] < self.attempts_max:
             row["attempts"] += 1
@@ -383,6 +417,7 @@ MISCONCEPTIONS = {
         ("A clock, a counter or a random number", with_the_clock),
         ("A clock, a counter or a random number", with_chance),
         ("Write the keys sorted", unsorted_keys),
+        ("The dicts inside", sorted_outside),
         ("the type belongs in the id", without_the_type),
         ("may be nested", flat),
     ],
@@ -394,10 +429,13 @@ MISCONCEPTIONS = {
         ("ended a background task", DiesOfAnException),
     ],
     "1.3": [
-        ("*next* one to read", consumer(step=0)),
+        ("move on", consumer(step=0)),
+        ("*next* one to read", one_short),
         ("before it was handled", consumer(early=True)),
-        ("committed all the same", consumer(on_error="skip")),
+        ("passed it all the same", consumer(on_error="skip")),
         ("the consumer ended", consumer(on_error="die")),
+        ("without `await`", never_awaited),
+        ("move on", stands_still),
     ],
     "1.4": [
         ("(source, id), not by its id alone", inventory(by_id_alone=True)),
@@ -413,6 +451,7 @@ MISCONCEPTIONS = {
         ("has nothing else", deliverer(vague=True)),
         ("Note the time before the first", deliverer(hurried=True)),
         ("*before* the attempt", deliverer(on_disk=False)),
+        ("start from zero", deliverer(any_offset=True)),
     ],
     "1.6": [
         ("read the verdicts", lambda: ("an order leaves the stock once", 1, 1)),

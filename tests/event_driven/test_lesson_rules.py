@@ -138,8 +138,8 @@ RUNS = {
         SHUT,
     ),
     ("ORDERS", NEGATIVE): (
-        {"plan": "after write 3 to stock crash inventory for 500ms"},
-        {**TEXTBOOK, "plan": "1s..2s fail email"},
+        {"plan": "1s..2s duplicate 50%"},
+        {**TEXTBOOK, "plan": "1s..2s duplicate 50%"},
         SHUT,
     ),
     ("ORDERS", ORDER): (
