@@ -3,22 +3,32 @@
 The records that these rules read:
 - `invoke`, `ok`, ... of op "publish", with `order`, `customer`, `attempt` and, for a poison order, `poison`;
 - `handled` on the subscriber's lane, with `order`, `id`, `quantity`;
+- `tampered` when a handler tried to change an event;
 - `written` to the files "log" and "cursors" (broker), "stock" (inventory), "dead-letters" (subscribers).
+
+A rule that says *in the end* asks nothing of a node that never came back, nor of one that is still working
+through its backlog when the run ends: such a run does not exercise it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
-from functools import cache
+from itertools import pairwise
+from typing import Any
 
-from lessonlib.lab.faults import Fault, FaultPlan
+from lessonlib.lab.faults import FaultPlan
 from lessonlib.lab.history import History, Record, seconds
 from lessonlib.lab.rules import Verdict, broken, holds, not_exercised, rule
 
 SUBSCRIBERS = ("orders", "inventory", "email")
 PROMPT_S = 1.0  # how soon a healthy subscriber has handled an order, and how soon publish returns
-GRACE_S = 6.0  # how long after its trouble a node may still be catching up
+SETTLE_S = 15.0  # how long a run goes on after the last call and the last fault
+GRACE_S = 6.0  # how long after its trouble a node may still be catching up, backlog or not
+POISON_S = 6.0  # how long a poison order may hold up its subscriber until it is set aside
+BUSY_S = 2.0  # who got something new so shortly before the end had not come to rest
+PAUSE_S = 0.02  # who never pauses so long between two orders works at full stretch
+ANSWERS = ("ok", "failed", "unknown")
 CONTEXT = ("topic", "offset", "error", "attempts", "first_time", "last_time")
 
 
@@ -34,9 +44,15 @@ def dead_letters(history: History) -> Iterator[tuple[str, int, Record]]:
     """Yield (subscription, order, record) of each dead letter."""
     for record in history.of("written", file="dead-letters"):
         letter = record.data["record"]
-        if isinstance(letter, dict) and "event" in letter:
-            order = letter["event"]["data"]["order_id"]
+        order = _order_of(letter.get("event")) if isinstance(letter, dict) else None
+        if order is not None:
             yield letter.get("subscription", record.node), order, record
+
+
+def _order_of(event: Any) -> Any:
+    """Return the order that an event's record speaks of, or None when it speaks of none."""
+    data = event.get("data") if isinstance(event, dict) else None
+    return data.get("order_id") if isinstance(data, dict) else None
 
 
 def arrivals(history: History) -> dict[tuple[str, int], Record]:
@@ -49,47 +65,82 @@ def arrivals(history: History) -> dict[tuple[str, int], Record]:
     return found
 
 
+def end_us(history: History) -> int:
+    """Return when the run ended; nothing need have happened any more at that time."""
+    calls = [history.of(kind).last() for kind in ("invoke", *ANSWERS)]
+    plan = FaultPlan.parse("; ".join(r.data["fault"] for r in history.of("fault", phase="begins")))
+    rest_us = max([round(plan.ends_s * 1e6), *(call.t_us for call in calls if call)])
+    return max(history.end_us, rest_us + round(SETTLE_S * 1e6))
+
+
+def gone(history: History) -> set[str]:
+    """Return the nodes that crashed and never came back."""
+    up: dict[str, int] = {}
+    for record in history.of("restart"):
+        up[record.node] = up.get(record.node, 0) + 1
+    for record in history.of("crash"):
+        up[record.node] = up.get(record.node, 0) - 1
+    return {node for node, balance in up.items() if balance < 0}
+
+
 def lasting(history: History) -> tuple[str, ...]:
-    """Return the subscribers that are up at the end: nothing can reach one that crashed for good."""
-    up = dict.fromkeys(SUBSCRIBERS, True)
-    for record in history.of("crash", "restart"):
-        up[record.node] = record.kind == "restart"
-    return tuple(name for name in SUBSCRIBERS if up[name])
+    """Return the subscribers that are there at the end."""
+    away = gone(history)
+    return tuple(s for s in SUBSCRIBERS if s not in away)
+
+
+def unsettled(history: History, arrived: dict[tuple[str, int], Record]) -> str:
+    """Say why this run cannot tell what would have been in the end; "" when it can."""
+    if "broker" in gone(history) and history.of("written", file="log"):
+        return "The broker never came back."
+    poisoned = [r for r in first_by_order(history.of("invoke", op="publish")).values() if r.get("poison")]
+    if poisoned and poisoned[0].t_us + len(poisoned) * POISON_S * 1e6 > end_us(history):
+        return f"{len(poisoned)} poison orders, one behind the other, take longer than this run."
+    latest = max(arrived.values(), key=lambda r: r.t_us, default=None)
+    if latest is not None and latest.t_us > end_us(history) - round(BUSY_S * 1e6):
+        return f"{latest.node} was still working through its backlog when the run ended."
+    return ""
 
 
 @rule("every acknowledged order reaches every subscriber", "liveness")
 def reaches(history: History) -> Verdict:
     """Handled or set aside as a dead letter, by the end."""
-    acknowledged = first_by_order(history.of("ok", op="publish"))
-    if not acknowledged:
-        return not_exercised("No order was acknowledged.")
-    arrived, subscribers = arrivals(history), lasting(history)
-    for order, ok in acknowledged.items():
-        missing = [s for s in subscribers if (s, order) not in arrived]
-        if missing:
-            more = sum(any((s, o) not in arrived for s in subscribers) for o in acknowledged) - 1
-            return broken(
-                f"The shop was told at {seconds(ok.t_us)} that order {order} is published, and it never reached "
-                f"{' and '.join(missing)}" + (f"; {more} others are missing somewhere too." if more else "."),
-                ok,
-            )
-    return holds(f"{len(acknowledged)} orders, each at {len(subscribers)} subscribers.")
+    acknowledged, subscribers = first_by_order(history.of("ok", op="publish")), lasting(history)
+    if not acknowledged or not subscribers:
+        return not_exercised("No order was acknowledged, or no subscriber was left.")
+    arrived = arrivals(history)
+    lost = [o for o in acknowledged if any((s, o) not in arrived for s in subscribers)]
+    if not lost:
+        return holds(f"{len(acknowledged)} orders, each at {len(subscribers)} subscribers.")
+    if why := unsettled(history, arrived):
+        return not_exercised(why)
+    ok = acknowledged[lost[0]]
+    missing = [s for s in subscribers if (s, lost[0]) not in arrived]
+    return broken(
+        f"The shop was told at {seconds(ok.t_us)} that order {lost[0]} is published, and it never reached "
+        f"{' and '.join(missing)}"
+        + (f"; {len(lost) - 1} others are missing somewhere too." if len(lost) > 1 else "."),
+        ok,
+    )
 
 
 @rule("no order is half done", "liveness")
 def whole(history: History) -> Verdict:
     """What one subscriber has seen, all see by the end, whatever the shop was told."""
-    arrived, subscribers = arrivals(history), lasting(history)
+    arrived = arrivals(history)
     orders: dict[int, Record] = {}
     for (_, order), record in arrived.items():
         orders.setdefault(order, record)
+    subscribers = lasting(history)
     for order, record in sorted(orders.items(), key=lambda item: item[1].t_us):
         missing = [s for s in subscribers if (s, order) not in arrived]
         if missing:
+            if why := unsettled(history, arrived):
+                return not_exercised(why)
             return broken(
                 f"{record.node} has order {order}, but {' and '.join(missing)} never got it.", record
             )
-    if not orders:
+    if not orders or not subscribers:
         return not_exercised("No order reached anybody.")
     return holds(f"{len(orders)} orders, each at every subscriber.")
 
@@ -116,7 +167,9 @@ def stock_records(history: History) -> list[Record]:
     return [
         r
         for r in history.of("written", file="stock")
-        if isinstance(r.data["record"], dict) and r.data["record"].get("order") is not None
+        if isinstance(r.data["record"], dict)
+        and r.data["record"].get("order") is not None
+        and r.data["record"].get("quantity") != 0
     ]
 
 
@@ -130,8 +183,10 @@ def never_negative(history: History) -> Verdict:
     taken = stock_records(history)
     for record in taken:
         change = record.data["record"]
-        sku = change["sku"]
-        left[sku] = left.get(sku, 0) - change["quantity"]
+        sku, quantity = change.get("sku"), change.get("quantity")
+        if not isinstance(quantity, int):
+            continue
+        left[sku] = left.get(sku, 0) - quantity
         if left[sku] < 0:
             return broken(f"Order {change['order']} took {sku} that was not there: {left[sku]} left.", record)
     return holds("Nothing was taken that was not there.") if taken else not_exercised("Nothing was taken.")
@@ -139,14 +194,18 @@ def never_negative(history: History) -> Verdict:
 
 @rule("a customer's orders leave the stock in order")
 def in_order(history: History) -> Verdict:
-    """If an order was acknowledged before the same customer placed the next, no effect of it follows the next's."""
+    """If an order was acknowledged before the same customer placed the next, no effect of it follows the next's.
+
+    An order that was set aside as a dead letter is out of the line: it may be taken when it is sent again.
+    """
+    aside = {order for subscriber, order, _ in dead_letters(history) if subscriber == "inventory"}
     acknowledged = {o: r.t_us for o, r in first_by_order(history.of("ok", op="publish")).items()}
     invoked = first_by_order(history.of("invoke", op="publish"))
     latest: dict[str, tuple[int, Record]] = {}
     compared = 0
     for record in stock_records(history):
         order = record.data["record"]["order"]
-        if order not in invoked:
+        if order not in invoked or order in aside:
             continue
         customer = invoked[order].data["customer"]
         before = latest.get(customer)
@@ -170,36 +229,20 @@ def in_order(history: History) -> Verdict:
 
 @rule("a slow or failing subscriber delays no other, nor the shop")
 def isolated(history: History) -> Verdict:
-    """While only some subscribers are in trouble, `publish` returns and the others handle, within PROMPT_S.
-
-    A subscriber that was a quarter as late before the trouble began is too slow for the load by itself.
-    """
-    troubles = list(_troubles(history))
-    answers = {r.data["call"]: r for r in history.of("ok", "failed", "unknown", op="publish")}
+    """While only some subscribers are in trouble, `publish` returns and the others handle, within PROMPT_S."""
     arrived = arrivals(history)
-    prompt_us, judged = round(PROMPT_S * 1e6), 0
-    invokes = history.of("invoke", op="publish", attempt=1).records
-    times = [r.t_us for r in invokes]
-
-    @cache
-    def behind(subscriber: str, t_us: int) -> bool:
-        """Whether the last order that `subscriber` should have had by then was late."""
-        last = bisect_right(times, t_us - prompt_us // 4) - 1
-        if last < 0:
-            return False
-        got = arrived.get((subscriber, invokes[last].data["order"]))
-        return got is None or got.t_us > times[last] + prompt_us // 4
-
-    for invoke in invokes:
+    troubles = list(_troubles(history, arrived))
+    answers = {r.data["call"]: r for kind in ANSWERS for r in history.of(kind, op="publish")}
+    work = {s: [r.t_us for r in history.of("handled", node=s)] for s in SUBSCRIBERS}
+    prompt_us, judged, ends_us = round(PROMPT_S * 1e6), 0, end_us(history)
+    for invoke in history.of("invoke", op="publish", attempt=1):
         start, deadline = invoke.t_us, invoke.t_us + prompt_us
-        if history.end_us < deadline:
+        if ends_us < deadline:
             continue
-        spells = [(name, begin) for name, begin, end in troubles if begin <= deadline and start <= end]
-        sick = {name for name, _ in spells}
+        sick = {name for name, begin, end in troubles if begin <= deadline and start <= end}
         if not sick or not sick < set(SUBSCRIBERS):
             continue
         judged += 1
-        began = min(begin for _, begin in spells)
         order, whose = invoke.data["order"], " and ".join(sorted(sick))
         answer = answers.get(invoke.data["call"])
         if answer is None or answer.kind != "ok" or answer.t_us > deadline:
@@ -209,10 +252,12 @@ def isolated(history: History) -> Verdict:
             proof = (invoke,) if answer is None else (invoke, answer)
             return broken(f"With only {whose} in trouble, publishing order {order} {how}.", *proof)
         for subscriber in SUBSCRIBERS:
-            if subscriber in sick or behind(subscriber, began):
+            if subscriber in sick:
                 continue
             got = arrived.get((subscriber, order))
             if got is None or got.t_us > deadline:
+                if _at_full_stretch(work[subscriber], start, deadline):
+                    continue  # there are more orders than it can handle: nobody's doing but their number's
                 late = "never" if got is None else f"only after {seconds(got.t_us - start)}"
                 return broken(
                     f"With only {whose} in trouble, order {order} reached {subscriber} {late}.",
@@ -224,25 +269,38 @@ def isolated(history: History) -> Verdict:
     return holds(f"{judged} orders placed while a subscriber was in trouble; all others had them promptly.")
 
 
-def _troubles(history: History) -> Iterator[tuple[str, int, int]]:
-    """Yield (name, from, to) of each spell of trouble; "*" where a fault is not confined to a node."""
+def _troubles(history: History, arrived: dict[tuple[str, int], Record]) -> Iterator[tuple[str, int, int]]:
+    """Yield (name, from, to) of each spell of trouble; "*" where a fault is not confined to a subscriber.
+
+    A spell ends GRACE_S after its fault, and not before the backlog that it left is worked off.
+    """
+    ends_us = end_us(history)
+    late: dict[str, list[tuple[int, int]]] = {s: [] for s in SUBSCRIBERS}
+    for order, ok in first_by_order(history.of("ok", op="publish")).items():
+        for subscriber in SUBSCRIBERS:
+            got = arrived.get((subscriber, order))
+            got_us = ends_us if got is None else got.t_us
+            if got_us - ok.t_us > PROMPT_S * 1e6 / 2:
+                late[subscriber].append((ok.t_us, got_us))
     for record in history.of("fault", phase="begins"):
         fault = next(iter(FaultPlan.parse(record.data["fault"])))
         length_s = fault.ends_s - fault.begins_s
-        if hasattr(fault, "target") and not hasattr(fault, "end_s"):
-            length_s = (
-                GRACE_S  # it strikes an order that is yet to come, and that order is tried several times
-            )
-        end_us = record.t_us + round((length_s + GRACE_S) * 1e6)
-        if hasattr(fault, "down_s") and fault.down_s is None:
-            end_us = history.end_us  # a node that stays down
-        for name in _confined_to(fault):
-            yield name, record.t_us, end_us
+        until_us = record.t_us + round((length_s + GRACE_S) * 1e6)
+        if getattr(fault, "down_s", 0.0) is None:
+            until_us = ends_us  # it never comes back
+        name: str = getattr(fault, "node", None) or getattr(fault, "target", None) or "*"
+        confined = name in SUBSCRIBERS
+        waits = late[name] if confined else sorted(wait for waits in late.values() for wait in waits)
+        for ok_us, got_us in waits:
+            if ok_us <= until_us and got_us >= record.t_us:
+                until_us = max(until_us, got_us)
+        yield name if confined else "*", record.t_us, until_us
 
 
-def _confined_to(fault: Fault) -> tuple[str, ...]:
-    name = getattr(fault, "node", None) or getattr(fault, "target", None)
-    return (name,) if name in SUBSCRIBERS else ("*",)
+def _at_full_stretch(times: list[int], start: int, end: int) -> bool:
+    """Whether something was handled all the while, without a pause of PAUSE_S."""
+    inside = [start, *times[bisect_left(times, start) : bisect_left(times, end)], end]
+    return max(later - before for before, later in pairwise(inside)) < PAUSE_S * 1e6
 
 
 @rule("a poison order blocks nothing and ends as a dead letter", "liveness")
@@ -254,9 +312,11 @@ def poison_is_set_aside(history: History) -> Verdict:
     letters = {(s, o): r for s, o, r in dead_letters(history)}
     arrived = arrivals(history)
     acknowledged = first_by_order(history.of("ok", op="publish"))
-    judged = 0
+    judged, why = 0, unsettled(history, arrived)
     for order, invoke in poisoned.items():
         target = invoke.data["poison"]
+        if why or target not in lasting(history):
+            continue
         if order not in acknowledged and not any((s, order) in arrived for s in SUBSCRIBERS):
             continue  # it never got into the system
         judged += 1
@@ -274,7 +334,7 @@ def poison_is_set_aside(history: History) -> Verdict:
                     f"Order {later} came after poison order {order} and never reached {target}.", invoke, ok
                 )
     if not judged:
-        return not_exercised("No poison order got into the system.")
+        return not_exercised(why or "No poison order got into the system.")
     return holds(f"{judged} poison orders set aside with their context; later orders went on.")
 
 
@@ -310,10 +370,14 @@ def replays(history: History) -> Verdict:
             f"{failed.node} should read everything again, and nothing was kept that it could read.", failed
         )
     acknowledged = first_by_order(history.of("ok", op="publish"))
-    judged = 0
+    asked = {r.data["call"]: r.t_us for r in history.of("invoke", op="rewind")}
+    judged, why = 0, unsettled(history, arrivals(history))
     for done in history.of("ok", op="rewind"):
-        again = {r.data["order"] for r in history.of("handled", node=done.node) if r.t_us >= done.t_us}
-        again |= {order for subscriber, order, _ in dead_letters(history) if subscriber == done.node}
+        since = asked[done.data["call"]]
+        again = {r.data["order"] for r in history.of("handled", node=done.node) if r.t_us >= since}
+        again |= {o for s, o, r in dead_letters(history) if s == done.node and r.t_us >= since}
+        if why or done.node not in lasting(history):
+            continue
         judged += 1
         for order, ok in acknowledged.items():
             if ok.t_us < done.t_us and order not in again:
@@ -321,7 +385,9 @@ def replays(history: History) -> Verdict:
                     f"{done.node} was sent back to the beginning and never came by order {order} again.", done
                 )
     return (
-        holds("All that was acknowledged came again.") if judged else not_exercised("Nobody was sent back.")
+        holds("All that was acknowledged came again.")
+        if judged
+        else not_exercised(why or "Nobody was sent back.")
     )
 
 
@@ -333,13 +399,14 @@ def catches_up(history: History) -> Verdict:
     for record in history.of("written", "replaced", file="cursors"):  # replaced: rewritten as one each
         for cursor in record.data.get("records") or (record.data["record"],):
             cursors[cursor["subscription"]] = cursor["offset"], record
-    newest = log.last()
-    if newest is None:
-        return not_exercised("There is no log, so there are no cursors.")
-    end = len(log)
-    for subscriber in lasting(history):
+    newest, end, subscribers = log.last(), len(log), lasting(history)
+    if newest is None or not subscribers:
+        return not_exercised("There is no log, so there are no cursors, or no subscriber was left.")
+    for subscriber in subscribers:
         offset, proof = cursors.get(subscriber, (0, newest))
         if offset != end:
+            if why := unsettled(history, arrivals(history)):
+                return not_exercised(why)
             return broken(f"{subscriber} stands at offset {offset} of {end}: {end - offset} behind.", proof)
     return holds(f"All stand at offset {end}.")
 
@@ -347,8 +414,10 @@ def catches_up(history: History) -> Verdict:
 @rule("every subscriber sees the event as it was published")
 def unaltered(history: History) -> Verdict:
     """No handler's changes are seen by another."""
-    said = {r.data["order"]: r for r in history.of("invoke", op="publish")}
+    said = first_by_order(history.of("invoke", op="publish"))
     seen = history.of("handled")
+    if not history.of("tampered"):
+        return not_exercised("No handler tried to change its event.")
     for record in seen:
         published = said[record.data["order"]]
         if record.data["quantity"] != published.data["quantity"]:
@@ -358,29 +427,32 @@ def unaltered(history: History) -> Verdict:
                 published,
                 record,
             )
-    return (
-        holds(f"{len(seen)} deliveries, all as published.")
-        if len(seen)
-        else not_exercised("Nothing was handled.")
-    )
+    return holds(f"{len(seen)} deliveries, all as published.")
 
 
 @rule("an order is stored exactly when it is announced", "liveness")
 def stored_and_announced(history: History) -> Verdict:
     """By the end, the shop's database and the log name the same orders."""
-    stored = {r.data["record"]["order"]["order_id"]: r for r in history.of("written", file="orders")}
+    stored: dict[int, Record] = {}
+    for record in history.of("written", file="orders"):
+        row = record.data["record"]
+        if isinstance(row, dict) and (order := _order_of({"data": row.get("order")})) is not None:
+            stored.setdefault(order, record)
     announced: dict[int, Record] = {}
     for record in history.of("written", file="log"):
-        order = record.data["record"]["data"]["order_id"]
+        if (order := _order_of(record.data["record"])) is None:
+            continue
         if order in announced:
             return broken(f"Order {order} was announced twice, as two events.", announced[order], record)
         announced[order] = record
-    for order, record in stored.items():
-        if order not in announced:
-            return broken(f"Order {order} is in the shop's database, and nobody was ever told.", record)
     for order, record in announced.items():
         if order not in stored:
             return broken(f"Order {order} was announced to everybody, and the shop does not have it.", record)
+    for order, record in stored.items():
+        if order not in announced:
+            if away := gone(history):
+                return not_exercised(f"{' and '.join(sorted(away))} never came back.")
+            return broken(f"Order {order} is in the shop's database, and nobody was ever told.", record)
     if not stored:
         return not_exercised("No order was stored.")
     return holds(f"{len(stored)} orders, stored and announced.")

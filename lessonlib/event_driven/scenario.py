@@ -179,6 +179,7 @@ def _observed(world: World, name: str, handler: Any) -> Callable[[Any], Coroutin
             raise ConnectionError(f"the database of {name} refuses connections")
         quantity = order.get("quantity")
         if world.active(CarelessHandler, name) is not None:
+            world.record("tampered", name, order=order["order_id"])
             with contextlib.suppress(TypeError):  # a frozen event does not let itself be changed
                 event["data"]["quantity"] = 0
         await handle_with(handler, event)
@@ -247,7 +248,7 @@ FANOUT = Scenario(
         nothing_died(),
     ),
     targets={"node": ("shop",), "target": SUBSCRIBERS},
-    settle_s=15,
+    settle_s=rules.SETTLE_S,
     horizon_s=4,
     small={"orders": 20},
 )
@@ -387,7 +388,7 @@ ORDERS = Scenario(
         "target": SUBSCRIBERS,
         "file": ("log", "cursors", "stock", "confirmed", "attempts-inventory"),
     },
-    settle_s=15,
+    settle_s=rules.SETTLE_S,
     horizon_s=2.4,
     small={"orders": 8, "rate_per_s": 4, "customers": 2, "retries": 1},
 )
@@ -436,7 +437,7 @@ OUTBOX = Scenario(
     ),
     rules=(rules.stored_and_announced, nothing_died()),
     targets={"node": ("shop", "broker"), "file": ("orders", "sent", "log")},
-    settle_s=30,
+    settle_s=rules.SETTLE_S,
     horizon_s=3,
     small={"orders": 15},
 )
