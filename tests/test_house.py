@@ -49,7 +49,14 @@ def test_a_machine_path_is_recognised(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["https://example.org/{}/a".format("work"), "homework/a", "./root/a", "/usr/bin/env", "/tmp/x"]
+    "text",
+    [
+        "https://example.org/{}/a".format("work"),
+        "homework/a",
+        "./{}/a".format("root"),
+        "/usr/bin/env",
+        "/tmp/x",
+    ],
 )
 def test_other_text_is_no_machine_path(text: str) -> None:
     assert not MACHINE_PATH.search(text)
