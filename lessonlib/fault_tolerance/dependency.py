@@ -88,7 +88,7 @@ class Dependency:
         refuse: returns the error for a request that is refused as it arrives, or None.
         fail: returns the error that a worker finds at a request's end, or None.
         slower_s: by how many seconds a request takes longer just now.
-        on_served: called with (request, seconds since it came, whether its client still waits) at each end.
+        on_served: called at each end with (request, seconds since it came, whether its client still waits, error).
 
     Run `serve()` on the service's own node.
     """
@@ -103,7 +103,7 @@ class Dependency:
         refuse: Callable[[Any], Exception | None] = _never,
         fail: Callable[[Any], Exception | None] = _never,
         slower_s: Callable[[], float] = lambda: 0.0,
-        on_served: Callable[[Any, float, bool], None] = lambda request, took_s, wanted: None,
+        on_served: Callable[[Any, float, bool, Exception | None], None] = lambda *_: None,
     ) -> None:
         whole("workers", workers, least=1)
         whole("queue_max", queue_max, least=0)
@@ -151,7 +151,7 @@ class Dependency:
             self._busy -= 1
             error = self._fail(waiting.request)
             wanted = not waiting.answer.done()
-            self._on_served(waiting.request, loop.time() - waiting.since_s, wanted)
+            self._on_served(waiting.request, loop.time() - waiting.since_s, wanted, error)
             if wanted and error is None:
                 waiting.answer.set_result(None)
             elif wanted:
