@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,11 @@ class Contention:
 
 
 def contention(
-    *, clients: Sequence[int] = CLIENTS, strategies: Sequence[str] = tuple(STRATEGIES), runs: int = RUNS, seed: int = 1
+    *,
+    clients: Sequence[int] = CLIENTS,
+    strategies: Sequence[str] = tuple(STRATEGIES),
+    runs: int = RUNS,
+    seed: int = 1,
 ) -> list[Contention]:
     """Let clients contend for one row: each reads its version and writes it, if it is still the same.
 
@@ -100,7 +105,9 @@ def contention(
     found = []
     for name in strategies:
         for count in clients:
-            results = [simulate(_contend(STRATEGIES[name], count, f"{seed}/{name}/{count}/{r}")) for r in range(runs)]
+            results = [
+                simulate(_contend(STRATEGIES[name], count, f"{seed}/{name}/{count}/{r}")) for r in range(runs)
+            ]
             calls = sum(result[0] for result in results) / runs
             completion_ms = 1000 * sum(result[1] for result in results) / runs
             said = PUBLISHED.get((name, count), (None, None))
@@ -197,10 +204,8 @@ async def _through_layers(where: str, layers: int, attempts: int, requests: int)
             RetryBudget() if where.endswith("budget") else None,
         )
     for _ in range(requests):
-        try:
+        with contextlib.suppress(ConnectionError):
             await call()
-        except ConnectionError:
-            pass
     return calls
 
 
@@ -209,7 +214,9 @@ def _layer(policy: RetryPolicy, below: Any, random: Random, budget: RetryBudget 
         try:
             await policy.call(below, random=random, budget=budget)
         except CallFailed as error:
-            raise ConnectionError("the layer below failed") from error  # to the layer above, one failure like any other
+            raise ConnectionError(
+                "the layer below failed"
+            ) from error  # to the layer above, one failure like any other
 
     return call
 

@@ -7,7 +7,8 @@ From the outside in:
 - The *ledger* makes the event pending, so that nothing that follows can lose it.
 - The *bulkhead* bounds how many workers a service can hold, those that wait for their next attempt among them. (It
   stands outermost for that. resilience4j puts it next to the call, where it bounds the load on the service instead.)
-- The *deadline* is over all attempts and waits, the *time-out* over one attempt.
+- The *deadline* is over all attempts and waits, the *time-out* over one attempt. The time-out stands *inside* the
+  breaker: outside, it would cancel the call, and a breaker makes nothing of a cancelled call.
 - The *breaker* sees every attempt, not every event; the *budget* decides whether there may be another one.
 
 A service has its own breaker, budget and bulkhead: the trouble of one is not the trouble of another.
@@ -27,7 +28,7 @@ from lessonlib.event_driven.event import Event, EventError, event_id
 from lessonlib.fault_tolerance.budget import RetryBudget
 from lessonlib.fault_tolerance.bulkhead import Bulkhead
 from lessonlib.fault_tolerance.circuit_breaker import CircuitBreaker
-from lessonlib.fault_tolerance.deadline import Deadline
+from lessonlib.fault_tolerance.deadline import Deadline, within
 from lessonlib.fault_tolerance.errors import CallFailed, NotRetryable, RetriesExhausted
 from lessonlib.fault_tolerance.ledger import DEAD_LETTERED, PROCESSED, Key, Ledger
 from lessonlib.fault_tolerance.retry import TRANSIENT, RetryPolicy
@@ -69,8 +70,9 @@ class FaultTolerantProcessor:
         retry_delay: the longest wait before the first retry, in seconds; doubled before each further one.
         circuit_breaker_threshold: of how many calls at least the breaker judges; it opens when half of the last
             twice as many failed, so an outage opens it after that many failures.
+        timeout_s: how long an attempt may take, in seconds; then it has failed with a TimeoutError.
         deadline_s: how long an event may take in all, in seconds.
-        policy: how it is tried again; left out, with full jitter, connection errors and time-outs only, 10 s each.
+        policy: how it is tried again; left out, with full jitter, connection errors and time-outs only.
         breaker: makes the breaker of a service, by its name; left out, a CircuitBreaker that is open for 30 s.
         budget: makes the retry budget of a service; left out, a RetryBudget.
         bulkhead: makes the bulkhead of a service; left out, a Bulkhead of 25 permits.
@@ -88,6 +90,7 @@ class FaultTolerantProcessor:
         retry_delay: float = 1.0,
         circuit_breaker_threshold: int = 5,
         *,
+        timeout_s: float = TIMEOUT_S,
         deadline_s: float = DEADLINE_S,
         policy: Policy | None = None,
         breaker: Callable[[str], Caller] | None = None,
@@ -100,6 +103,7 @@ class FaultTolerantProcessor:
         whole("max_retries", max_retries, least=1)
         seconds("retry_delay", retry_delay)
         whole("circuit_breaker_threshold", circuit_breaker_threshold, least=1)
+        seconds("timeout_s", timeout_s, positive=True)
         seconds("deadline_s", deadline_s, positive=True)
         if policy is not None:
             able("policy", policy, ("call",), example="a RetryPolicy")
@@ -111,9 +115,10 @@ class FaultTolerantProcessor:
         if ledger is not None:
             able("ledger", ledger, ("accept", "settle", "pending"), example="a Ledger")
         self._ports = ports_or_local(ports)
+        self._timeout_s = timeout_s
         self._deadline_s = deadline_s
         self._policy: Policy = policy or RetryPolicy(
-            attempts_max=max_retries, base_s=retry_delay, cap_s=max(30.0, retry_delay), timeout_s=TIMEOUT_S
+            attempts_max=max_retries, base_s=retry_delay, cap_s=max(30.0, retry_delay)
         )
         retries = getattr(self._policy, "retries", lambda error: isinstance(error, TRANSIENT))
         self._make_breaker = breaker or (
@@ -183,6 +188,8 @@ class FaultTolerantProcessor:
     async def _try(self, processor_func: Processor, event: Any, breaker: Caller, budget: RetryBudget) -> Any:
         return await self._policy.call(
             breaker.call,
+            within,
+            self._timeout_s,
             processor_func,
             event,
             random=self._ports.random,

@@ -44,7 +44,8 @@ class RetryPolicy:
         cap_s: the longest wait at all, in seconds.
         jitter: how the wait is drawn: `full_jitter`, `equal_jitter`, `decorrelated_jitter`, or your own.
         retryable: which errors deserve another attempt: classes, or a function of the error. Cancellation never does.
-        timeout_s: an attempt that takes longer has failed with a TimeoutError; None for no limit.
+        timeout_s: an attempt that takes longer is cancelled and has failed with a TimeoutError; None for no limit. A
+            breaker around the function makes nothing of a cancelled call, so with one, put the time-out inside it.
         deadline_s: how long all attempts and waits may take together; None for no limit.
 
     Raises LessonError for what makes no sense.

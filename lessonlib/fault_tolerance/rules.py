@@ -4,7 +4,7 @@ A *job* is one call of `process_with_retries`; an *attempt* is one call of the s
 - `limits` (once): `attempts`, `deadline_s`, `timeout_s`, `open_s`, `permits`, `tokens`, `token_ratio`;
 - `invoke`, `ok`, `failed`, ... of op "process", with `job`, `event`, `service`, `again`; `begun` when a worker takes it;
 - `attempt` and `answer` on the service's lane, with `job`, `event`, `number`; an answer has an `outcome`: "ok",
-  "rejected" (never again), "abandoned" (the caller stopped waiting), or the error's name;
+  "rejected" (never again), "timed out", "abandoned" (the caller stopped waiting before that), or the error's name;
 - `served` when a worker of the service is done with a request: `event`, `took_s`, `wanted`, `ok`;
 - `transition` on the shop's lane, with `breaker`, `source`, `target`;
 - `written` to the files "ledger" and "dead-letters".
@@ -113,7 +113,11 @@ def fails_at_once(history: History) -> Verdict:
         return not_exercised("No request was rejected.")
     for attempt in history.of("attempt"):
         answer = rejected.get(attempt.data["job"])
-        if answer is not None and attempt.t_us >= answer.t_us and attempt.data["number"] > answer.data["number"]:
+        if (
+            answer is not None
+            and attempt.t_us >= answer.t_us
+            and attempt.data["number"] > answer.data["number"]
+        ):
             return broken(
                 f"{answer.node} rejected the request of job {answer.data['job']} for good, and it was sent again.",
                 answer,
@@ -138,7 +142,9 @@ def fails_at_once(history: History) -> Verdict:
 def within_budget(history: History) -> Verdict:
     """gRPC's rule: half of the tokens, and a part of one more for each success, are all the retries there may be."""
     limit = limits(history)
-    retried = {(r.data["job"], r.data["number"] - 1): r for r in history.of("attempt") if r.data["number"] > 1}
+    retried = {
+        (r.data["job"], r.data["number"] - 1): r for r in history.of("attempt") if r.data["number"] > 1
+    }
     if not retried:
         return not_exercised("Nothing was tried again.")
     half = limit["tokens"] / 2
@@ -190,7 +196,9 @@ def legal(history: History) -> Verdict:
     for record, before in _changes(history):
         name, source, target = (record.data[k] for k in ("breaker", "source", "target"))
         if (source, target) not in rows:
-            return broken(f"The breaker of {name} went from {source} to {target}: no row of the table.", record)
+            return broken(
+                f"The breaker of {name} went from {source} to {target}: no row of the table.", record
+            )
         if source != before:
             return broken(f"The breaker of {name} left {source}, but it was {before}.", record)
         if target == HALF_OPEN:
@@ -317,7 +325,9 @@ def workers_left(history: History) -> Verdict:
                 at_us=deadline_us,
             )
         if end is not None and end.data.get("type") == "BulkheadFull":
-            return broken(f"With only {whose} in trouble, job {job} for {service} found a full bulkhead.", end)
+            return broken(
+                f"With only {whose} in trouble, job {job} for {service} found a full bulkhead.", end
+            )
     if not judged:
         return not_exercised("No job was asked of a service that was well while another was in trouble.")
     return holds(f"{judged} jobs for a service that was well, each with a worker at once.")
@@ -330,13 +340,17 @@ def never_lost(history: History) -> Verdict:
     aside, pending = _kept(history)
     told: dict[int, Record] = {}
     for record in history.of("ok", "failed", op="process"):
-        if record.kind == "ok" or "type" in record.data:  # else the caller itself was down: nothing was accepted
+        if (
+            record.kind == "ok" or "type" in record.data
+        ):  # else the caller itself was down: nothing was accepted
             told[record.data["event"]] = record
     if not told:
         return not_exercised("Nobody was told anything.")
     for event, record in told.items():
         if record.kind == "ok" and event not in done:
-            return broken(f"Event {event} is said to be processed, and {record.data['service']} never did it.", record)
+            return broken(
+                f"Event {event} is said to be processed, and {record.data['service']} never did it.", record
+            )
         if event not in done and event not in aside and event not in pending:
             return broken(
                 f"Event {event} failed with {record.data['type']}, and it is neither processed, nor a dead letter, nor "
@@ -354,7 +368,8 @@ def _kept(history: History) -> tuple[set[int], set[int]]:
     aside = {
         number
         for r in history.of("written", file="dead-letters")
-        if isinstance(letter := r.data["record"].get("event"), dict) and (number := _number(letter)) is not None
+        if isinstance(letter := r.data["record"].get("event"), dict)
+        and (number := _number(letter)) is not None
     }
     pending: dict[str, int] = {}
     for record in history.of("written", "replaced", file="ledger"):

@@ -151,7 +151,9 @@ def _service(world: World, name: str, *, workers: int, queue_max: int, latency: 
     return dependency
 
 
-def _client(world: World, services: Mapping[str, Dependency]) -> Callable[[Any], Awaitable[Any]]:
+def _client(
+    world: World, services: Mapping[str, Dependency], timeout_s: float
+) -> Callable[[Any], Awaitable[Any]]:
     """Return the function that processes an event by calling its service, with every attempt recorded."""
     numbers: dict[int, int] = {}
 
@@ -160,11 +162,11 @@ def _client(world: World, services: Mapping[str, Dependency]) -> Callable[[Any],
         numbers[job] = number = numbers.get(job, 0) + 1
         about = {"job": job, "event": event["data"]["order_id"], "number": number}
         world.record("attempt", service, **about, queued=services[service].queued)
-        outcome = "ok"
+        outcome, began_s = "ok", world.now_s
         try:
             return await services[service].call(event)
         except asyncio.CancelledError:
-            outcome = "abandoned"
+            outcome = "abandoned" if world.now_s - began_s < timeout_s - 1e-5 else "timed out"
             raise
         except Exception as error:
             outcome = "rejected" if isinstance(error, Rejected) else type(error).__name__
@@ -214,9 +216,7 @@ class _Jobs:
                 self._world.record("begun", CALLER, job=job, **about)
                 return await memory["process"](event)
 
-        await self._world.invoke(
-            CALLER, "process", work, timeout_s=PATIENCE_S, job=job, again=again, **about
-        )
+        await self._world.invoke(CALLER, "process", work, timeout_s=PATIENCE_S, job=job, again=again, **about)
 
     async def look_again(self) -> bool:
         """Hand in again the oldest pending events of each service; return whether there were any."""
@@ -265,9 +265,7 @@ async def _orders(world: World, params: Mapping[str, Any]) -> None:
 
 
 def _build_calls(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
-    services = {
-        name: _service(world, name, workers=4, queue_max=100, latency=LATENCY) for name in SERVICES
-    }
+    services = {name: _service(world, name, workers=4, queue_max=100, latency=LATENCY) for name in SERVICES}
     world.record(
         "limits",
         CALLER,
@@ -277,7 +275,7 @@ def _build_calls(world: World, parts: Parts, params: Mapping[str, Any]) -> Corou
         token_ratio=TOKEN_RATIO,
         **{name: params[name] for name in ("deadline_s", "timeout_s", "open_s")},
     )
-    call = _client(world, services)
+    call = _client(world, services, params["timeout_s"])
 
     def on_transition(name: str, source: str, target: str) -> None:
         world.record("transition", CALLER, breaker=name, source=source, target=target)
@@ -298,9 +296,7 @@ def _wire_textbook(node: Node, parts: Parts, params: Mapping[str, Any], on_trans
 
 
 def _wire_pattern(node: Node, parts: Parts, params: Mapping[str, Any], on_transition: Any) -> Any:
-    policy = parts["policy"](
-        attempts_max=ATTEMPTS, base_s=params["retry_delay_s"], timeout_s=params["timeout_s"]
-    )
+    policy = parts["policy"](attempts_max=ATTEMPTS, base_s=params["retry_delay_s"])
 
     def breaker(service: str) -> Any:
         return parts["breaker"](service, open_s=params["open_s"], on_transition=on_transition)
@@ -312,6 +308,7 @@ def _wire_pattern(node: Node, parts: Parts, params: Mapping[str, Any], on_transi
         ATTEMPTS,
         params["retry_delay_s"],
         THRESHOLD,
+        timeout_s=params["timeout_s"],
         deadline_s=params["deadline_s"],
         policy=policy,
         breaker=breaker,
@@ -390,8 +387,8 @@ STORM_QUEUE_S = 3.0  # the queue holds as many requests as the service does in s
 
 async def _arrivals(world: World, params: Mapping[str, Any]) -> None:
     """Jobs at a rate that does not ask how the earlier ones fare."""
-    loop, placed = world.loop, []
-    jobs = _Jobs(world)
+    loop, jobs = world.loop, _Jobs(world)
+    placed: list[asyncio.Task[None]] = []
     ends_s = params["duration_s"]
     while world.now_s < ends_s:
         factor = 1
@@ -421,7 +418,7 @@ def _build_storm(world: World, parts: Parts, params: Mapping[str, Any]) -> Corou
         capacity_per_s=round(capacity, 3),
         load=round(params["rate_per_s"] / capacity, 3),
     )
-    call = _client(world, {SERVICES[0]: service})
+    call = _client(world, {SERVICES[0]: service}, params["timeout_s"])
 
     def boot(node: Node) -> None:
         node.memory["workers"] = asyncio.Semaphore(1_000_000)  # clients are many
