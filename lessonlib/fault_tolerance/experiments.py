@@ -253,3 +253,15 @@ def a_second(run: Run) -> list[tuple[int, int, int, int]]:
         (second, counts[0][second], counts[1][second], counts[2][second])
         for second in range(run.history.end_us // 1_000_000 + 1)
     ]
+
+
+def curves(rows: Sequence[Contention], what: str) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Return (ours, published) for `measured`: for each strategy its points (clients, `what`), "calls" or "completion_ms"."""
+    ours: dict[str, list[Any]] = {}
+    published: dict[str, list[Any]] = {}
+    for row in rows:
+        ours.setdefault(row.strategy, []).append((row.clients, getattr(row, what)))
+        said = getattr(row, f"published_{what}")
+        if said is not None:
+            published.setdefault(row.strategy, []).append((row.clients, said))
+    return ours, published

@@ -59,7 +59,7 @@ def load(
 
     Args:
         run: what `scenario.run(...)` returned.
-        flows: what is counted.
+        flows: what is counted; the picture ends with the last of the first.
         capacity_per_s: how much the service can do in a second; left out, as the record `limits` says, if it does.
         bin_s: how long each count is, in seconds.
         start_s, end_s: the part to show, in seconds of virtual time.
@@ -77,9 +77,11 @@ def load(
     if capacity_per_s is None:
         limits = run.history.of("limits").first()
         capacity_per_s = None if limits is None else limits.get("capacity_per_s")
-    last_us = max(t_us for mine in times.values() for t_us in mine)
+    last_us = max(times[flows[0].name] or [t_us for mine in times.values() for t_us in mine])
     start_us, end_us = window(start_s, end_s, last_us=last_us, run_end_us=run.end_us)
     bin_us = round(bin_s * 1e6)
+    if end_s is None and end_us - start_us > bin_us:
+        end_us -= end_us % bin_us  # a count that is not complete would look like a fall
     first, bins = start_us // bin_us, -(-end_us // bin_us) - start_us // bin_us
     if bins > 100_000:
         raise ViewError(f"bin_s={bin_s} makes {bins} counts; give a longer one")
@@ -90,7 +92,7 @@ def load(
                 rates[name][t_us // bin_us - first] += 1 / bin_s
     most = max(1.0, capacity_per_s or 0, *(value for mine in rates.values() for value in mine))
     axis = Axis(
-        start_us, end_us, 66, WIDTH - 46 - max(text_width(name) for name in [*rates, "capacity 1000"])
+        start_us, end_us, 92, WIDTH - 46 - max(text_width(name) for name in [*rates, "capacity 1000"])
     )
 
     sheet = Sheet()
@@ -113,13 +115,13 @@ def load(
     labels: list[tuple[str, float, str, str | None, float]] = []
     for (name, mine), (colour, dash, width) in zip(rates.items(), _STYLES, strict=False):
         d = ""
-        for i, value in enumerate(mine):
+        for i, rate in enumerate(mine):
             x = axis.x((first + i) * bin_us)
-            d += f"{'H' if d else 'M'}{x:.1f}{'' if d else f' {y(value):.1f}'}V{y(value):.1f}"
+            d += f"{'H' if d else 'M'}{x:.1f}{'' if d else f' {y(rate):.1f}'}V{y(rate):.1f}"
         sheet.path(
             d + f"H{axis.right:.1f}", stroke=colour, stroke_width=width, stroke_dasharray=dash, fill="none"
         )
-        labels.append((name, y(mine[-2] if len(mine) > 1 else mine[-1]), colour, dash, width))
+        labels.append((name, y(mine[-1]), colour, dash, width))
     if capacity_per_s is not None:
         sheet.path(f"M{axis.left} {y(capacity_per_s):.1f}H{axis.right:.1f}", stroke=INK, stroke_width="1")
         labels.append((f"capacity {capacity_per_s:.4g}", y(capacity_per_s), INK, None, 1))

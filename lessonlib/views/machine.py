@@ -47,11 +47,19 @@ def state_machine(
     spans = {True: [0], False: [0]}  # to the right, to the left: how far the arrows reach
     for source, _, target in rows:
         spans[place[target] > place[source]].append(max(1, abs(place[target] - place[source])))
-    middle = 62 + max(spans[True]) * _ARC + _NODE_HEIGHT / 2
+    middle = 62 + _reach(max(spans[True])) + _NODE_HEIGHT / 2
     taken: dict[tuple[str, str], int] = {}
     for source, event, target in rows:
         number = taken[source, target] = taken.get((source, target), -1) + 1
-        _arrow(sheet, centre[source], centre[target], middle, wide, event, number)
+        _arrow(
+            sheet,
+            centre[source],
+            centre[target],
+            middle,
+            wide,
+            event,
+            (abs(place[target] - place[source]), number),
+        )
     for state in states:
         x, here = centre[state], state == current
         sheet.box(
@@ -79,7 +87,7 @@ def state_machine(
     sheet.add("circle", cx=x - 26, cy=middle, r=4, fill=INK)
     sheet.path(f"M{x - 26:.1f} {middle:.1f}H{x - 7:.1f}", stroke=INK, stroke_width="1.4")
     _head(sheet, x, middle, 1, 0)
-    height = middle + _NODE_HEIGHT / 2 + max(spans[False]) * _ARC + 34
+    height = middle + _NODE_HEIGHT / 2 + _reach(max(spans[False])) + 34
     words = [
         f"{title}: {', '.join(states)}. It begins {start}." + (f" It is {current} now." if current else "")
     ]
@@ -99,15 +107,27 @@ def _rows(table: Any) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _arrow(sheet: Sheet, x0: float, x1: float, middle: float, wide: float, event: str, number: int) -> None:
-    """Draw an arrow between the states at x0 and x1, its event at its height."""
+def _reach(distance: int) -> float:
+    """Return how far from the states an arrow runs: longer ones pass outside the words of shorter ones."""
+    return _ARC * distance + 24 * (distance - 1) if distance else 0.0
+
+
+def _arrow(
+    sheet: Sheet, x0: float, x1: float, middle: float, wide: float, event: str, lane: tuple[int, int]
+) -> None:
+    """Draw an arrow between the states at x0 and x1, its event at its height.
+
+    Args:
+        lane: how many states further the arrow leads, and how many arrows lead there already.
+    """
+    distance, number = lane
     up = -1 if x1 > x0 else 1
     edge = middle + up * _NODE_HEIGHT / 2
-    reach = max(1.0, round(abs(x1 - x0) / max(wide + 40, 1)))
-    apex = edge + up * (_ARC * reach + number * 2 * _LINE)
-    direction = 1 if x1 > x0 else -1
-    start = x0 + direction * wide * (0.22 if abs(x1 - x0) > 1 else 0.35)
-    end = x1 - direction * wide * 0.22
+    apex = edge + up * (_reach(max(1, distance)) + number * 2 * _LINE)
+    direction = -up
+    # One to a neighbour runs between the states' centres, a longer one around it; one to itself begins and ends there.
+    side = 0.22 if distance == 1 else -0.3 if distance else -0.25
+    start, end = x0 + direction * side * wide, x1 - direction * side * wide
     control = edge + (apex - edge) * 4 / 3
     sheet.path(
         f"M{start:.1f} {edge:.1f}C{start + (end - start) * 0.2:.1f} {control:.1f} "
