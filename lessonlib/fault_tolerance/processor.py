@@ -157,10 +157,10 @@ class FaultTolerantProcessor:
         service = service_of(event)
         breaker, budget, bulkhead = self._parts_of(service)
         await self._ledger.accept(key, event if isinstance(event, Event) else plain(dict(event)))
-        first_time = self._ports.clock.now()
+        first_time, deadline = self._ports.clock.now(), Deadline(self._deadline_s)
         self._in_progress[key] = self._in_progress.get(key, 0) + 1
         try:
-            result = await bulkhead.call(self._try, processor_func, event, breaker, budget)
+            result = await bulkhead.call(self._try, processor_func, event, breaker, budget, deadline)
         except (NotRetryable, RetriesExhausted) as error:
             await self.dead_letters.put(self._letter(letter, service, error, first_time))
             await self._ledger.settle(key, DEAD_LETTERED)
@@ -185,7 +185,9 @@ class FaultTolerantProcessor:
         text("service", service, example="payments")
         return self._parts_of(service)[0]
 
-    async def _try(self, processor_func: Processor, event: Any, breaker: Caller, budget: RetryBudget) -> Any:
+    async def _try(
+        self, processor_func: Processor, event: Any, breaker: Caller, budget: RetryBudget, deadline: Deadline
+    ) -> Any:
         return await self._policy.call(
             breaker.call,
             within,
@@ -193,7 +195,7 @@ class FaultTolerantProcessor:
             processor_func,
             event,
             random=self._ports.random,
-            deadline=Deadline(self._deadline_s),
+            deadline=deadline,
             budget=budget,
         )
 

@@ -77,17 +77,19 @@ def load(
     if capacity_per_s is None:
         limits = run.history.of("limits").first()
         capacity_per_s = None if limits is None else limits.get("capacity_per_s")
-    last_us = max(times[flows[0].name] or [t_us for mine in times.values() for t_us in mine])
+    last_us = max(times[flows[0].name] or [t_us for moments in times.values() for t_us in moments])
     start_us, end_us = window(start_s, end_s, last_us=last_us, run_end_us=run.end_us)
     bin_us = round(bin_s * 1e6)
     if end_s is None and end_us - start_us > bin_us:
-        end_us -= end_us % bin_us  # a count that is not complete would look like a fall
+        end_us = max(
+            start_us + bin_us, last_us // bin_us * bin_us
+        )  # a count that is not complete would look like a fall
     first, bins = start_us // bin_us, -(-end_us // bin_us) - start_us // bin_us
     if bins > 100_000:
         raise ViewError(f"bin_s={bin_s} makes {bins} counts; give a longer one")
     rates = {name: [0.0] * bins for name in times}
-    for name, mine in times.items():
-        for t_us in mine:
+    for name, moments in times.items():
+        for t_us in moments:
             if 0 <= t_us // bin_us - first < bins:
                 rates[name][t_us // bin_us - first] += 1 / bin_s
     most = max(1.0, capacity_per_s or 0, *(value for mine in rates.values() for value in mine))
