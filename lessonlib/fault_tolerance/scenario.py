@@ -390,11 +390,13 @@ async def _arrivals(world: World, params: Mapping[str, Any]) -> None:
     loop, jobs = world.loop, _Jobs(world)
     placed: list[asyncio.Task[None]] = []
     ends_s = params["duration_s"]
-    while world.now_s < ends_s:
+    while True:
         factor = 1
         for surge in world.in_force(Surge, ""):
             factor *= surge.count
         await asyncio.sleep(1 / (params["rate_per_s"] * factor))
+        if world.now_s >= ends_s:
+            break
         event = {"service": SERVICES[0], "subject": "", "data": {"order_id": len(placed) + 1}}
         placed.append(loop.create_task(jobs.do(event), name=f"job {len(placed) + 1}"))
     for task in placed:

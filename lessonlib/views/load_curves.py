@@ -80,10 +80,8 @@ def load(
     last_us = max(times[flows[0].name] or [t_us for moments in times.values() for t_us in moments])
     start_us, end_us = window(start_s, end_s, last_us=last_us, run_end_us=run.end_us)
     bin_us = round(bin_s * 1e6)
-    if end_s is None and end_us - start_us > bin_us:
-        end_us = max(
-            start_us + bin_us, last_us // bin_us * bin_us
-        )  # a count that is not complete would look like a fall
+    if end_s is None:
+        end_us = (last_us // bin_us + 1) * bin_us  # whole counts: a part of one would look like a fall
     first, bins = start_us // bin_us, -(-end_us // bin_us) - start_us // bin_us
     if bins > 100_000:
         raise ViewError(f"bin_s={bin_s} makes {bins} counts; give a longer one")
