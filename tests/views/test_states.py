@@ -115,9 +115,9 @@ def test_attempts_show_those_in_trouble_and_say_how_each_ended():
 
 def test_load_counts_what_arrives_what_is_offered_and_what_is_answered():
     words = load(RUN, capacity_per_s=5).describe()
-    assert "jobs arriving: 2, 0, 1 a second" in words
-    assert "calls offered: 2, 1, 0 a second" in words
-    assert "answered in time: 1, 0, 0 a second" in words
+    assert "jobs arriving: 2, 0, 1, 1 a second" in words
+    assert "calls offered: 2, 1, 0, 1 a second" in words
+    assert "answered in time: 1, 0, 0, 0 a second" in words
     assert "Capacity: 5 a second." in words
 
 
