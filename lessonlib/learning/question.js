@@ -66,7 +66,9 @@ function render({ model, el }) {
     form.append(group);
   }
   if (model.get("button")) {
-    form.append(element("button", { type: "submit", textContent: model.get("button") }));
+    const button = element("button", { type: "submit", textContent: model.get("button") });
+    button.setAttribute("aria-describedby", question.id);
+    form.append(button);
   }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
