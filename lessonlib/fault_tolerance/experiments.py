@@ -1,6 +1,7 @@
 """Published results, reproduced, so that the model can be trusted. Each function returns data; views draw it.
 
 - `contention`: Marc Brooker's back-off experiment (AWS Architecture Blog, *Exponential Backoff And Jitter*, 2015).
+- `comeback`: clients that failed together, and when they come back.
 - `amplification`: what retries do when every layer of a system has its own.
 - `storm`: an overload that outlives its cause, and the budget that ends it (Bronson et al., *Metastable Failures in
   Distributed Systems*, HotOS 2021).
@@ -144,6 +145,42 @@ async def _contend(jitter: Jitter | None, clients: int, seed: str) -> tuple[int,
 
     await asyncio.gather(*(client() for _ in range(clients)))
     return calls, asyncio.get_running_loop().time()
+
+
+# ---- Clients in lockstep ---------------------------------------------------------------------------------
+
+
+def comeback(
+    jitter: Jitter,
+    *,
+    clients: int = 100,
+    attempts: int = 4,
+    base_s: float = 1.0,
+    cap_s: float = 30.0,
+    seed: int = 1,
+) -> list[float]:
+    """Let clients fail together at 0 s and go on failing; return the times, in seconds, at which they called.
+
+    Without jitter they come back as the crowd that they were; with it, they are spread over the wait.
+    """
+    whole("clients", clients, least=1)
+    policy = RetryPolicy(attempts_max=attempts, base_s=base_s, cap_s=cap_s, jitter=jitter)
+
+    async def main() -> list[float]:
+        times: list[float] = []
+
+        async def fail() -> None:
+            times.append(asyncio.get_running_loop().time())
+            raise ConnectionError("down")
+
+        async def client(number: int) -> None:
+            with contextlib.suppress(CallFailed):
+                await policy.call(fail, random=Random(f"{seed}/{number}"))
+
+        await asyncio.gather(*(client(number) for number in range(clients)))
+        return times
+
+    return simulate(main())
 
 
 # ---- Retries in every layer ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ In a system with a log (lesson 1) the log and a subscription's cursor do this; t
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from lessonlib.errors import LessonError
@@ -43,6 +44,9 @@ class Ledger:
         self._entries: dict[Key, Any] = {}
         self._records = 0
         self._loaded = False
+        self._lock = (
+            asyncio.Lock()
+        )  # one write at a time: what is appended while the file is rewritten would be lost
 
     async def accept(self, key: Key, event: Event | dict[str, Any]) -> None:
         """Write down that `event` is pending. Raises LedgerFull, or OSError when the disk cannot write."""
@@ -69,8 +73,7 @@ class Ledger:
             await self._write({"settled": list(key), "outcome": outcome})
             self._entries.pop(key, None)
             if self._records > _RECORDS_MAX + 2 * len(self._entries):
-                await self._disk.replace(LEDGER_FILE, list(self._entries.values()))
-                self._records = len(self._entries)
+                await self._compact()
 
     async def pending(self) -> list[tuple[Key, Event | dict[str, Any]]]:
         """Return the pending events with their keys, oldest first."""
@@ -81,8 +84,16 @@ class Ledger:
         ]
 
     async def _write(self, record: dict[str, Any]) -> None:
-        await self._disk.append(LEDGER_FILE, record)
-        self._records += 1
+        async with self._lock:
+            await self._disk.append(LEDGER_FILE, record)
+            self._records += 1
+
+    async def _compact(self) -> None:
+        """Put the pending events in place of all records, so that the file does not grow with what is settled."""
+        async with self._lock:
+            entries = list(self._entries.values())
+            await self._disk.replace(LEDGER_FILE, entries)
+            self._records = len(entries)
 
     async def _load(self) -> None:
         if self._loaded:

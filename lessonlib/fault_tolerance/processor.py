@@ -156,16 +156,16 @@ class FaultTolerantProcessor:
         key, letter = _read(event)
         service = service_of(event)
         breaker, budget, bulkhead = self._parts_of(service)
-        await self._ledger.accept(key, event if isinstance(event, Event) else plain(dict(event)))
         first_time, deadline = self._ports.clock.now(), Deadline(self._deadline_s)
         self._in_progress[key] = self._in_progress.get(key, 0) + 1
         try:
-            result = await bulkhead.call(self._try, processor_func, event, breaker, budget, deadline)
-        except (NotRetryable, RetriesExhausted) as error:
-            await self.dead_letters.put(self._letter(letter, service, error, first_time))
-            await self._ledger.settle(key, DEAD_LETTERED)
-            raise
-        else:
+            await self._ledger.accept(key, event if isinstance(event, Event) else plain(dict(event)))
+            try:
+                result = await bulkhead.call(self._try, processor_func, event, breaker, budget, deadline)
+            except (NotRetryable, RetriesExhausted) as error:
+                await self.dead_letters.put(self._letter(letter, service, error, first_time))
+                await self._ledger.settle(key, DEAD_LETTERED)
+                raise
             await self._ledger.settle(key, PROCESSED)
             return result
         finally:

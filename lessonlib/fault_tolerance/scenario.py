@@ -2,6 +2,18 @@
 
 - `CALLS`: a shop with a few workers calls two services, payments and mail, for every event.
 - `STORM`: many clients call one service whose capacity they almost use up.
+
+The parts of the pattern, and how each is called:
+
+| part | call | must have |
+|---|---|---|
+| `jitter` | `(retry, base_s, *, cap_s, random, previous_s)` | returns seconds |
+| `retryable` | `(error)` | returns whether to try again |
+| `policy` | `(attempts_max=, base_s=, jitter=, retryable=)`; in STORM also `timeout_s=`, `deadline_s=` | `call`, as RetryPolicy's |
+| `breaker` | `(service, open_s=, on_transition=)` | `call(function, *args)`; tells `on_transition(service, source, target)` |
+| `budget` | `(tokens_max, token_ratio)` | `allows_retry`, `on_failure()`, `on_success()` |
+| `bulkhead` | `(permits)` | `call(function, *args)` |
+| `processor` | as FaultTolerantProcessor, all by keyword but the first three | `process_with_retries`; `pending`, if it keeps any |
 """
 
 from __future__ import annotations
@@ -20,7 +32,7 @@ from lessonlib.fault_tolerance.circuit_breaker import CircuitBreaker
 from lessonlib.fault_tolerance.deadline import within
 from lessonlib.fault_tolerance.dependency import Dependency, Latency, Rejected, Unavailable
 from lessonlib.fault_tolerance.processor import FaultTolerantProcessor
-from lessonlib.fault_tolerance.retry import RetryPolicy
+from lessonlib.fault_tolerance.retry import TRANSIENT, RetryPolicy
 from lessonlib.fault_tolerance.rules import CALLER, SERVICES
 from lessonlib.lab.faults import Burst, ClockSkew, Crash, Fault, HandlerError, Poison
 from lessonlib.lab.rules import nothing_died
@@ -296,7 +308,12 @@ def _wire_textbook(node: Node, parts: Parts, params: Mapping[str, Any], on_trans
 
 
 def _wire_pattern(node: Node, parts: Parts, params: Mapping[str, Any], on_transition: Any) -> Any:
-    policy = parts["policy"](attempts_max=ATTEMPTS, base_s=params["retry_delay_s"])
+    policy = parts["policy"](
+        attempts_max=ATTEMPTS,
+        base_s=params["retry_delay_s"],
+        jitter=parts["jitter"],
+        retryable=parts["retryable"],
+    )
 
     def breaker(service: str) -> Any:
         return parts["breaker"](service, open_s=params["open_s"], on_transition=on_transition)
@@ -316,6 +333,11 @@ def _wire_pattern(node: Node, parts: Parts, params: Mapping[str, Any], on_transi
         bulkhead=bulkhead,
         ports=node.ports,
     )
+
+
+def transient(error: BaseException) -> bool:
+    """Whether another attempt may help: the errors that `RetryPolicy` retries by itself."""
+    return isinstance(error, TRANSIENT)
 
 
 def shop_breaker(name: str, *, open_s: float, on_transition: Any) -> CircuitBreaker:
@@ -345,6 +367,8 @@ CALLS = Scenario(
             "wiring": _wire_pattern,
             "processor": FaultTolerantProcessor,
             "policy": RetryPolicy,
+            "jitter": full_jitter,
+            "retryable": transient,
             "breaker": shop_breaker,
             "budget": RetryBudget,
             "bulkhead": shop_bulkhead,
@@ -446,7 +470,7 @@ def _storm_pattern(node: Node, parts: Parts, params: Mapping[str, Any], call: An
         base_s=params["retry_delay_s"],
         timeout_s=params["timeout_s"],
         deadline_s=ATTEMPTS * params["timeout_s"] + 2.0,
-        jitter=full_jitter,
+        jitter=parts["jitter"],
     )
     budget = parts["budget"](TOKENS, TOKEN_RATIO) if params["budget"] else None
 
@@ -464,7 +488,12 @@ STORM = Scenario(
     build=_build_storm,
     systems={
         "textbook": {"wiring": _storm_textbook, "processor": naive.FaultTolerantProcessor},
-        "pattern": {"wiring": _storm_pattern, "policy": RetryPolicy, "budget": RetryBudget},
+        "pattern": {
+            "wiring": _storm_pattern,
+            "policy": RetryPolicy,
+            "jitter": full_jitter,
+            "budget": RetryBudget,
+        },
     },
     params=(
         Param("duration_s", 60, 1, 600, "s", "How long jobs arrive."),

@@ -1,13 +1,17 @@
 """Published results come out of the model, within what chance allows."""
 
+from collections import Counter
+
 import pytest
 
 from lessonlib.errors import LessonError
+from lessonlib.fault_tolerance import full_jitter, no_jitter
 from lessonlib.fault_tolerance.experiments import (
     PUBLISHED,
     STRATEGIES,
     a_second,
     amplification,
+    comeback,
     contention,
     curves,
     storm,
@@ -46,6 +50,13 @@ def test_curves_have_ours_and_the_published_points(rows):
     ours, published = curves(list(rows.values()), "completion_ms")
     assert list(ours) == list(STRATEGIES) and all(len(points) == 2 for points in ours.values())
     assert published["none"] == [(100, 2030)]
+
+
+def test_who_failed_together_comes_back_together_unless_there_is_jitter():
+    crowd, spread = Counter(comeback(no_jitter)), Counter(comeback(full_jitter))
+    assert crowd == {0: 100, 1: 100, 3: 100, 7: 100}
+    assert spread.pop(0) == 100 and max(spread.values()) <= 2
+    assert comeback(full_jitter) == comeback(full_jitter)
 
 
 def test_three_attempts_in_each_of_five_layers_are_243_calls():

@@ -266,6 +266,52 @@ def test_the_ledgers_file_does_not_grow_with_what_is_settled():
     simulate(main())
 
 
+class SlowDisk(MemoryDisk):
+    """Takes a moment for each write, as a real one does."""
+
+    async def append(self, file, record):
+        await asyncio.sleep(0.001)
+        await super().append(file, record)
+
+    async def replace(self, file, records):
+        records = list(records)
+        await asyncio.sleep(0.05)
+        await super().replace(file, records)
+
+
+def test_what_is_accepted_while_the_ledgers_file_is_rewritten_is_not_lost():
+    disk = SlowDisk()
+
+    async def main():
+        ledger = Ledger(disk)
+        for n in range(500):
+            await ledger.accept(("shop", str(n)), EVENT)
+            await ledger.settle(("shop", str(n)), "processed")
+        await ledger.accept(("shop", "last"), EVENT)
+        settling = asyncio.create_task(ledger.settle(("shop", "last"), "processed"))  # and rewrites the file
+        await asyncio.sleep(0.01)
+        await ledger.accept(("shop", "meanwhile"), EVENT)
+        await settling
+        assert len(disk.files["ledger"]) <= 2, "it was rewritten"
+        assert [key for key, _ in await Ledger(disk).pending()] == [("shop", "meanwhile")]
+
+    simulate(main())
+
+
+def test_an_event_is_not_pending_for_others_while_it_is_being_accepted():
+    async def main():
+        processor = FaultTolerantProcessor(ledger=Ledger(SlowDisk()), ports=local_ports(seed=1))
+        task = asyncio.create_task(processor.process_with_retries(hangs, EVENT))
+        for _ in range(5):
+            await asyncio.sleep(0.0005)
+            assert await processor.pending() == []
+        task.cancel()
+        await asyncio.wait([task])
+        assert ids(await processor.pending()) == ["7"]
+
+    simulate(main())
+
+
 def test_it_works_on_a_real_loop_outside_of_the_laboratory():
     calls = []
 
