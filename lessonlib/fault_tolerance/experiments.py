@@ -264,15 +264,18 @@ TRIGGER = "10s..15s brown-out payments by 300ms"
 TURN_ON_S = 30
 
 
-def storm() -> dict[str, Run]:
+def storm(*, duration_s: float = 60, rate_per_s: float = 60) -> dict[str, Run]:
     """Run the storm three times: without a budget, with one from the beginning, and with one turned on at 30 s.
 
     The trigger is the same: for five seconds each request takes 0.3 s longer. Draw each with `views.load`.
     """
+    params = {"duration_s": duration_s, "rate_per_s": rate_per_s}
     return {
-        "no budget": STORM.run(plan=TRIGGER, budget=0),
-        "budget from the beginning": STORM.run(plan=TRIGGER),
-        "budget turned on at 30 s": STORM.run(plan=f"{TRIGGER}; at {TURN_ON_S}s budget-on", budget=0),
+        "no budget": STORM.run(plan=TRIGGER, budget=0, **params),
+        "budget from the beginning": STORM.run(plan=TRIGGER, **params),
+        "budget turned on at 30 s": STORM.run(
+            plan=f"{TRIGGER}; at {TURN_ON_S}s budget-on", budget=0, **params
+        ),
     }
 
 

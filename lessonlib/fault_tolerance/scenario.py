@@ -496,8 +496,8 @@ STORM = Scenario(
         },
     },
     params=(
-        Param("duration_s", 60, 1, 600, "s", "How long jobs arrive."),
-        Param("rate_per_s", 60, 1, 200, "jobs/s", "How many jobs arrive in a second."),
+        Param("duration_s", 45, 1, 600, "s", "How long jobs arrive."),
+        Param("rate_per_s", 20, 1, 200, "jobs/s", "How many jobs arrive in a second."),
         Param("load", 0.75, 0.1, 2, "of capacity", "What share of the service's capacity that is."),
         Param("timeout_s", 1.0, 0.3, 10, "s", "How long a client waits for an answer."),
         Param("retry_delay_s", 0.25, 0.01, 10, "s", "The longest wait before the first retry."),

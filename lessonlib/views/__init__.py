@@ -20,10 +20,11 @@ from lessonlib.views.machine import state_machine
 from lessonlib.views.marks import DEFAULT_MARKS, Mark
 from lessonlib.views.picture import Picture, Table, View, ViewError
 from lessonlib.views.run_timeline import timeline
-from lessonlib.views.state_strips import states
+from lessonlib.views.state_strips import CALL_MARKS, states
 from lessonlib.views.verdict_table import verdicts
 
 __all__ = [
+    "CALL_MARKS",
     "DEFAULT_MARKS",
     "Flow",
     "Mark",
