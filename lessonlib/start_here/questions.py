@@ -159,6 +159,26 @@ PREDICTIONS = {
             ),
         ],
     ),
+    "0-9": Prediction(
+        "No fault, forty sales a second, a hundred days, each with a seed of its own. On how many days does the counter lose a "
+        "sale?",
+        [
+            Option(
+                "on none: without a fault there is nothing to go wrong",
+                "A fault only made it likely. What it takes is a read between another's read and write, and with many "
+                "customers that happens by itself.",
+            ),
+            Option(
+                "on some, and which ones cannot be told beforehand",
+                "It hangs on the store's delays: when two customers happen to meet, a sale is lost.",
+                right=True,
+            ),
+            Option(
+                "on all: forty a second are too many",
+                "A call of `add` takes about 22 ms and customers come every 25 ms, so mostly they just miss each other.",
+            ),
+        ],
+    ),
 }
 
 CONCEPTS = {
