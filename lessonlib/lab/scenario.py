@@ -165,6 +165,20 @@ class Scenario:
             messages=messages,
         )
 
+    def check(
+        self,
+        system: str = "pattern",
+        *,
+        parts: Parts | None = None,
+        plan: str | FaultPlan = "",
+        params: Mapping[str, Any] | None = None,
+    ) -> dict[str, int | float]:
+        """Return the value of every parameter, and run nothing. Raises what `run` would raise for these arguments."""
+        if parts is not None:
+            self._pieces(system, parts)
+        self._plan(plan)
+        return self._values({} if params is None else params)
+
     def _workload(self, world: World, pieces: Parts, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         """Build the system. If that fails, the run has a workload that fails in the same way."""
         try:
@@ -212,7 +226,7 @@ class Scenario:
                         raise ScenarioError(f"'{fault}': no {what} {one!r} here; {_choose(one, allowed)}")
         return faults
 
-    def _values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _values(self, params: Mapping[str, Any]) -> dict[str, int | float]:
         known = {param.name: param for param in self.params}
         for name in params:
             if name not in known:
