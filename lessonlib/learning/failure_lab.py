@@ -257,11 +257,8 @@ class FailureLab:
         self._latest.ask(0)
 
     def _runs_now(self) -> Runs:
-        whole = {param.name: isinstance(param.default, int) for param in self.scenario.params}
-        params = {
-            name: int(control.value) if whole[name] else control.value
-            for name, control in self.params.items()
-        }
+        dials = self.params.values()
+        turned = {dial.param.name: dial.number for dial in dials if dial.number != dial.param.default}
         plan = FaultPlan.parse(self.plan.value)
         self.scenario.check(plan=plan)
         return Runs(
