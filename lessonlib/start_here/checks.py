@@ -10,7 +10,7 @@ from lessonlib.lab.history import History
 from lessonlib.lab.loop import simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import PSEUDOCODE, Case, Exercise, Finding, Hint
 from lessonlib.start_here import rules
 from lessonlib.start_here.puzzle import morning
 from lessonlib.start_here.scenario import COUNTER, incident
@@ -216,6 +216,14 @@ EXERCISES: dict[str, Exercise] = {
     "0.1": Exercise(
         title="order the interleaving",
         points=25,
+        ladder=(
+            "Write down, for each coroutine, at which line it stands. There are three of them: `morning` itself, and the "
+            "tasks `bread` and `milk`. At the beginning only `morning` runs.",
+            "Whoever runs goes on until it really waits. Then whoever is ready goes on, first in, first out. A sleeper is "
+            "ready when its time has come.",
+            "`morning` says A, puts two tasks on the list, says F, and runs its own `fetch` up to the `sleep`. Then the two "
+            "tasks have their turn, in the order in which they were made. From then on only the seconds count: 1, 2, 3.",
+        ),
         probes=(("the order of all ten letters", _order),),
         forbids=("morning",),
         untested="why. Say the reason for each letter to somebody, or to yourself.",
@@ -223,11 +231,32 @@ EXERCISES: dict[str, Exercise] = {
     "0.2": Exercise(
         title="diagnose",
         points=20,
+        ladder=(
+            "`verdicts(run)`. Each broken verdict says when the rule broke. Which was the earliest?",
+            "A lost update is done at the moment at which the second write reaches the store: an `effect`. The verdict's "
+            "time is that moment.",
+            "Copy the line of the report, with system, plan, seed and sales. Print the records around the time of the "
+            "earliest broken verdict, with their numbers. Take the one whose time is the verdict's.",
+        ),
         probes=(("the run, to the last record; the rule that broke first; the record that broke it", _investigation),),
     ),
     "0.3": Exercise(
         title="the counter that loses a sale",
         points=55,
+        ladder=(
+            "The picture of the shortest plan, in section 3.2 of the lesson. When does the second till read, and when should "
+            "it?",
+            "Reading, adding and writing must be one step for all others. One lock for all calls, held from before the read "
+            "until after the write, and freed whatever happens.",
+            "```\n"
+            "once, for all calls: make an asyncio.Lock\n"
+            "\n"
+            "add:\n"
+            "    with the lock:\n"
+            "        read\n"
+            "        write what was read, plus one\n"
+            "```",
+        ),
         scenario=COUNTER,
         part="counter",
         probes=(("one sale", _adds_one),),
@@ -272,12 +301,14 @@ EXERCISES: dict[str, Exercise] = {
                 "lock around the write alone",
                 lambda run, verdict: _lost(run, verdict),
                 "The writes come one after the other, yet each writes what it had read before. The read belongs inside too.",
+                rung=PSEUDOCODE,
             ),
             Hint(
                 "never opened again",
                 lambda run, verdict: verdict.rule == BLOCKS,
                 "Whoever gave up had closed the door behind it and never opened it. `async with lock` opens it on every way "
                 "out, cancellation too.",
+                rung=PSEUDOCODE,
             ),
             Hint(
                 "spins",

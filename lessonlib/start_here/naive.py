@@ -1,4 +1,8 @@
-"""The textbook version of the counter: short, plausible, and right on a good day."""
+"""The textbook version of the counter: short, plausible, and right on a good day.
+
+D1, its defect: while one call waits for the store, another reads the same number. Both write the same, and one of the
+two sales is lost.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,5 @@ class Counter:
 
     async def add(self) -> int:
         value = await self.store.read()
-        # D1: while this one waits for the store, another reads the same number, and one of the two sales is lost
-        await self.store.write(value + 1)
+        await self.store.write(value + 1)  # D1
         return value + 1

@@ -262,7 +262,7 @@ CONCEPTS = {
         {0: "That is about what your watch says. The event loop's own clock does move."},
     ),
     "0-8": Choice(
-        "A verdict says *not exercised*. What do you know?",
+        "A verdict says “not exercised”. What do you know?",
         [
             Option("the rule holds", "This run never put it to the test, so it says nothing of it."),
             Option("the rule is broken", "Then it would say when, and which records prove it."),
@@ -279,7 +279,7 @@ CONCEPTS = {
             Option("it is correct", "500 plans of few faults each are many, and not all that there are."),
             Option(
                 "it survives these 500 plans, for the rules and kinds of fault that were tried",
-                "That is much more than one good day, and less than a proof. What is *not* tried is worth a thought: a "
+                "That is much more than one good day, and less than a proof. What was left out is worth a thought: a "
                 "second process, for instance.",
                 right=True,
             ),
@@ -307,8 +307,8 @@ RECALL = (
         [
             Option("`gather`", "`gather` raises and lets the others run on, unwatched."),
             Option("`TaskGroup`", "And it waits until they have ended. After it, nothing of the group still runs.", right=True),
-            Option("both", "`gather` raises and lets the others run on, unwatched."),
-            Option("neither", "A TaskGroup does: after it, nothing of the group still runs."),
+            Option("both", "Only the group does. What was given to `gather` goes on after it has raised."),
+            Option("neither", "A TaskGroup does: it owns its tasks."),
         ],
     ),
     Several(
