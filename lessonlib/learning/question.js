@@ -40,8 +40,7 @@ function render({ model, el }) {
     form.append(group);
   } else if (kind === "number") {
     field = element("input", { type: "text", inputMode: "decimal", autocomplete: "off" });
-    field.setAttribute("aria-labelledby", question.id);
-    field.setAttribute("aria-describedby", `${unique}-unit`);
+    field.setAttribute("aria-labelledby", `${question.id} ${unique}-unit`);
     field.addEventListener("input", () => send({ typed: field.value }));
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
