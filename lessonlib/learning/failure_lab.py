@@ -237,7 +237,7 @@ class FailureLab:
                 self.picture.value = watched(lambda: self._views[self.view.value](run).html)
                 self.verdicts.value = watched(lambda: verdicts(list(runs.values())).html)
             except (Exception, KeyboardInterrupt) as error:  # the last good picture stays
-                self._complain(describe(error))
+                self._complain(f"{describe(error)}\nBelow stands the last run that worked.")
                 return
             self.runs = runs
             remarks = _remarks(run)

@@ -109,6 +109,7 @@ class SearchRow(widgets.VBox):
         self._ended()
         self.result = result
         said = result.describe().splitlines()
+        said[0] = said[0].replace(f", {result.system}:", f", {self._name}:", 1)
         if result.failure is not None:
             said = [line.strip() for line in said if not line.strip().startswith("Again:")]
             said.append("It stands in the panel now, with its seed and parameters.")
