@@ -8,6 +8,7 @@ from typing import Any
 
 from lessonlib.errors import LessonError
 from lessonlib.learning.exercises import Exercise, Finding, judge
+from lessonlib.learning.further import judge_further
 from lessonlib.lessons import LESSONS
 
 
@@ -36,21 +37,34 @@ def find(exercise_id: str) -> Exercise:
     return known[exercise_id]
 
 
-def check(exercise_id: str, answer: Any) -> None:
-    """Judge `answer` and print what was tested, or raise CheckFailed saying what it breaks first."""
+def check(exercise_id: str, answer: Any, *, further: bool = False) -> None:
+    """Judge `answer` and print what was tested, or raise CheckFailed saying what it breaks first.
+
+    Args:
+        exercise_id: for instance "1.2".
+        answer: the learner's piece.
+        further: whether to try, after all else, the plans and seeds of `further.py`, as grading does.
+    """
     exercise = find(exercise_id)
     finding = judge(exercise, answer)
     if finding is not None:
         raise CheckFailed(_failure(exercise_id, exercise, finding)) from None
+    if further and (found := judge_further(exercise_id, exercise, answer)) is not None:
+        case, finding = found
+        under = f'plan "{case.plan}" and seed {case.seed}' if case.plan else f"seed {case.seed}"
+        verdict = f"passes its check, but not under a further {under}"
+        raise CheckFailed(_failure(exercise_id, exercise, finding, verdict)) from None
     print(_success(exercise_id, exercise))  # noqa: T201 - a check's whole purpose is to tell
 
 
-def _failure(exercise_id: str, exercise: Exercise, finding: Finding) -> str:
+def _failure(
+    exercise_id: str, exercise: Exercise, finding: Finding, verdict: str = "is not there yet"
+) -> str:
     if finding.unwritten:
         return f"Exercise {exercise_id} is not written yet: put your code in place of `raise NotImplementedError()`."
     when = f" (at {finding.when} of virtual time)" if finding.when else ""
     lines = [
-        f"Exercise {exercise_id} ({exercise.title}) is not there yet.",
+        f"Exercise {exercise_id} ({exercise.title}) {verdict}.",
         f"  Required: {finding.requirement}",
         f"  Seen{when}: {finding.seen}",
     ]
