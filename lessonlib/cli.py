@@ -170,6 +170,21 @@ def notebooks(
 
 
 @app.command()
+def doctor() -> None:
+    """Try what the lessons need; say what to do where something fails."""
+    from lessonlib.doctor import examine
+
+    healthy = True
+    for finding in examine():
+        healthy = healthy and finding.good
+        typer.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.name}: {finding.seen}")
+        if finding.remedy:
+            typer.echo(f"      {finding.remedy}")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
 def reset(name: LessonName) -> None:
     """Start a lesson's exercises afresh; your old notebook is kept beside the new one."""
     from lessonlib.grading.build import reset_exercise
