@@ -152,10 +152,12 @@ def progress() -> None:
 
 @app.command()
 def build() -> None:
-    """Write the exercise notebooks from the solutions."""
+    """Write the exercise notebooks from the solutions, and the glossary from the lessons."""
     from lessonlib.grading.build import build_exercises
+    from lessonlib.grading.glossary import build_glossary
 
-    for path in build_exercises(find_root(Path.cwd())):
+    root = find_root(Path.cwd())
+    for path in (*build_exercises(root), build_glossary(root)):
         typer.echo(f"Wrote {path}")
 
 

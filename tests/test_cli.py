@@ -225,8 +225,12 @@ def test_build_says_what_it_wrote(
     replace(
         monkeypatch, "lessonlib.grading.build", build_exercises=lambda root: [root / "exercises" / "x.ipynb"]
     )
+    replace(
+        monkeypatch, "lessonlib.grading.glossary", build_glossary=lambda root: root / "notebooks" / "g.ipynb"
+    )
     assert lesson(monkeypatch, "build") == 0
-    assert str(root / "exercises" / "x.ipynb") in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(root / "exercises" / "x.ipynb") in said and str(root / "notebooks" / "g.ipynb") in said
 
 
 @pytest.mark.parametrize(
