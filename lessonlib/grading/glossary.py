@@ -34,19 +34,7 @@ from lessonlib.places import write_atomically
 # Whose words are given, in the order in which they are shown.
 ENGINES = (
     *("Kafka", "Kafka Connect", "Kafka Streams", "NATS JetStream", "RabbitMQ", "Amazon SQS", "Apache Pulsar"),
-    *(
-        "Flink",
-        "Beam",
-        "Debezium",
-        "CloudEvents",
-        "resilience4j",
-        "gRPC",
-        "etcd",
-        "Kubernetes",
-        "Python",
-        "Jepsen",
-    ),
-    *("Hypothesis", "databases"),
+    *("Flink", "Debezium", "CloudEvents", "gRPC", "databases", "Trio", "Tokio", "Jepsen", "Hypothesis"),
 )
 RUN_INS = ("Predict", "Missions", "Now build it", "You will be able to")
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)

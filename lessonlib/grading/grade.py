@@ -120,13 +120,18 @@ def grade(
         on_progress: called with how many submissions are graded, of how many; first with none.
 
     Raises:
-        LessonError: a path does not exist, a folder holds no notebook, or a solution notebook is not fit for use.
+        LessonError: a path does not exist, a folder holds no notebook, or a solution notebook is missing or not fit for
+            use.
     """
     masters = {
         lesson.stem: _Master.read(root, lesson)
         for lesson in lessons
         if (root / "solutions" / f"{lesson.stem}.ipynb").is_file()
     }
+    if not masters:
+        raise LessonError(
+            f"There is no solution notebook in {str(root / 'solutions')!r}: grading needs it; restore it."
+        )
     found: dict[Path, None] = {}  # in order, each once
     for path in paths:
         notebooks = list(_notebooks(path))

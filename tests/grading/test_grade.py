@@ -339,3 +339,8 @@ def test_a_path_without_a_notebook_is_refused(mini_root, tmp_path):
         grade([tmp_path], mini_root, lessons=[MINI])
     with pytest.raises(LessonError, match="There is nothing at"):
         grade([tmp_path / "absent.ipynb"], mini_root, lessons=[MINI])
+
+
+def test_without_solutions_there_is_nothing_to_grade_against(mini_root, tmp_path):
+    with pytest.raises(LessonError, match=r"no solution notebook in .*: grading needs it"):
+        grade([mini_root / "exercises"], tmp_path, lessons=[MINI])
