@@ -1,0 +1,185 @@
+"""A notebook in JupyterLab in a browser: open it, run it, look at a cell's output. What a person does stays with the tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from browser.server import ROOT, JupyterLab
+
+sys.path.append(str(ROOT / "tools"))
+import chromium
+
+PATIENCE_MS = 60_000  # for a busy machine; nothing here measures time
+WIDTH, HEIGHT = 1440, 900
+PICTURES = ROOT / "build" / "browser"
+LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
+
+FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    # Whatever is not on this machine cannot be reached, so that a page that needs the network fails here.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+# The standards that axe-core's rules are tagged with: WCAG A and AA. Its "best-practice" rules speak of whole pages.
+STANDARDS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+
+
+@contextmanager
+def browser(home: Path) -> Iterator[Browser]:
+    """The Chromium of this machine, without a window; what it writes goes to `home`."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=chromium.find(),
+            args=list(FLAGS),
+            chromium_sandbox=os.geteuid() != 0,  # which root cannot have
+            env={**os.environ, "HOME": str(home)},
+        )
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+class LabPage:
+    """One tab with JupyterLab.
+
+    Attributes:
+        page: Playwright's page, for keys and mouse.
+        errors: uncaught errors of scripts on the page.
+    """
+
+    def __init__(self, browser: Browser, lab: JupyterLab) -> None:
+        self.lab = lab
+        self.page: Page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(f"{lab.url}/lab?token={lab.token}&reset")
+        self.page.wait_for_function("window.jupyterapp && window.jupyterapp.restored.then(() => true)")
+        # JupyterLab's body is 0 high and hides what overflows, so axe-core takes everything for hidden and every contrast
+        # for good; tests/browser/test_footing.py shows that it sees a bad one now.
+        self.page.add_style_tag(content="body { min-height: 100vh }")
+        self.set_theme(LIGHT)
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Run one of JupyterLab's commands and wait for its end."""
+        # Its result is JupyterLab's own object, which cannot travel.
+        self.page.evaluate(
+            "async ([name, arguments]) => { await window.jupyterapp.commands.execute(name, arguments) }",
+            [name, arguments],
+        )
+
+    def set_theme(self, theme: str) -> None:
+        self.command("apputils:change-theme", theme=theme)
+        self.page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+        # A screen is laid over the page for the while.
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def write(self, name: str, cells: Mapping[str, str]) -> str:
+        """Make a notebook of code cells, by id, and return its path."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source, id=cell_id) for cell_id, source in cells.items()],
+            metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+        )
+        path = f"{name}.ipynb"
+        nbformat.write(notebook, self.lab.clone / path)
+        return path
+
+    def open(self, path: str) -> None:
+        """Open a notebook with a kernel of its own, and give each cell's node its id."""
+        self.command("docmanager:open", path=path)
+        self.page.evaluate(
+            """async () => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                await panel.revealed;
+                await panel.sessionContext.ready;
+                await panel.sessionContext.session.kernel.info;
+                for (const cell of panel.content.widgets) cell.node.dataset.cellId = cell.model.id;
+            }"""
+        )
+
+    def run_all(self) -> None:
+        """Run the cells from top to bottom, as Run ▸ Run All Cells does; an error stops it and is in the outputs."""
+        self.command("notebook:run-all-cells")
+
+    def close(self) -> None:
+        """Close the notebook and end its kernel."""
+        self.page.evaluate(
+            """async () => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                if (!panel || !panel.sessionContext) return;
+                await panel.context.save();
+                await panel.sessionContext.shutdown();
+                panel.dispose();
+            }"""
+        )
+
+    def cell(self, cell_id: str) -> Locator:
+        return self.page.locator(f'.jp-Cell[data-cell-id="{cell_id}"]')
+
+    def output(self, cell_id: str) -> Locator:
+        """What stands below a cell, brought into view: JupyterLab does not lay out what is far away."""
+        output = self.cell(cell_id).locator(".jp-Cell-outputWrapper")
+        output.scroll_into_view_if_needed()
+        return output
+
+    def error_outputs(self) -> list[str]:
+        """The cells that failed, each with what it said."""
+        found: list[str] = self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.widgets
+                .filter((cell) => cell.model.type === "code")
+                .flatMap((cell) => cell.model.outputs.toJSON()
+                    .filter((output) => output.output_type === "error" || output.name === "stderr")
+                    .map((output) => `${cell.model.id}: ${output.ename || output.text}`))"""
+        )
+        return found
+
+    def not_run(self) -> list[str]:
+        """The code cells without an execution count."""
+        found: list[str] = self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.widgets
+                .filter((cell) => cell.model.type === "code" && !cell.model.executionCount)
+                .map((cell) => cell.model.id)"""
+        )
+        return found
+
+    def picture(self, name: str, part: Locator | None = None) -> Path:
+        """Keep a picture of the page, or of a part of it."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        path = PICTURES / f"{name}.png"
+        (part or self.page).screenshot(path=path, animations="disabled")
+        return path
+
+    def violations(self, cell_id: str, *, without: tuple[str, ...] = ()) -> list[str]:
+        """What axe-core has against a cell's output; JupyterLab's own page does not count.
+
+        What it could not decide counts too: "overlapped by another element" would otherwise pass for a good contrast.
+
+        Args:
+            without: rules to leave out; whoever names one says why.
+        """
+        self.output(cell_id)
+        options = {
+            "runOnly": {"type": "tag", "values": list(STANDARDS)},
+            "rules": {rule: {"enabled": False} for rule in without},
+            "resultTypes": ["violations", "incomplete"],
+        }
+        context = f'.jp-Cell[data-cell-id="{cell_id}"] .jp-OutputArea-output'
+        response = Axe().run(self.page, context, options).response
+        return [
+            f"{found['id']} ({kind}): {found['help']}: {node['html']:.300} {node['failureSummary']}"
+            for kind in ("violations", "incomplete")
+            for found in response[kind]
+            for node in found["nodes"]
+        ]
