@@ -172,7 +172,7 @@ def _prediction_widget(prediction_id: str, prediction: Prediction) -> QuestionWi
         widget = QuestionWidget(
             kind="one",
             label=f"Prediction {prediction_id}",
-            question=text.blocks(prediction.question),
+            question=text.question_in_widget(prediction),
             options=[
                 f"{letter(n)} {text.inline(option.text)}" for n, option in enumerate(prediction.options)
             ],
@@ -211,20 +211,26 @@ def _concept_widget(label: str, concept_id: str, concept: Concept) -> QuestionWi
         widget = QuestionWidget(
             kind={Choice: "one", Several: "several", Number: "number"}[type(concept)],
             label=label,
-            question=text.blocks(concept.question),
+            question=text.question_in_widget(concept),
             options=[f"{letter(n)} {text.inline(option.text)}" for n, option in enumerate(options)],
             unit=concept.unit if isinstance(concept, Number) else "",
             button="Check",
         )
 
-        def judge() -> tuple[Remark, ...]:
-            return (
-                concept.judge(widget.typed) if isinstance(concept, Number) else concept.judge(widget.chosen)
-            )
+        checked: tuple[int, Any] = (
+            0,
+            None,
+        )  # how often the button was pressed, and the answer that stood there
 
-        _follow(widget, ["asked"], widget, judge)
-        # What was said belongs to the answer that stood there before.
-        _follow(widget, ["chosen", "typed"], widget, lambda: ())
+        def judge() -> tuple[Remark, ...]:
+            # The browser sends an answer and its check in one message; here they may come in any order.
+            nonlocal checked
+            answer: Any = widget.typed if isinstance(concept, Number) else list(widget.chosen)
+            if widget.asked != checked[0]:
+                checked = (widget.asked, answer)
+            return concept.judge(answer) if answer == checked[1] else ()
+
+        _follow(widget, ["chosen", "typed", "asked"], widget, judge)
         return widget
 
     return _widget(label, concept_id, concept, build)

@@ -20,8 +20,6 @@ function render({ model, el }) {
   };
 
   const form = element("form", { className: "lesson-question" });
-  // JupyterLab would take the arrow keys and Enter for the notebook's own.
-  form.setAttribute("data-lm-suppress-shortcuts", "true");
   form.append(element("div", { className: "lesson-label", textContent: model.get("label") }));
   const question = element("div", { className: "lesson-text", id: `${unique}-question`, html: model.get("question") });
   form.append(question);
@@ -45,6 +43,11 @@ function render({ model, el }) {
     field.setAttribute("aria-labelledby", question.id);
     field.setAttribute("aria-describedby", `${unique}-unit`);
     field.addEventListener("input", () => send({ typed: field.value }));
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // inside JupyterLab a browser does not submit by itself
+      form.requestSubmit();
+    });
     form.append(
       element("div", { className: "lesson-number" }, field,
         element("span", { id: `${unique}-unit`, textContent: model.get("unit") })),
@@ -72,6 +75,9 @@ function render({ model, el }) {
 
   const status = element("div", { className: "lesson-remarks", role: "status" });
   form.append(status);
+
+  // JupyterLab takes the arrow keys, Enter and letters for the notebook's own, unless the very element with the focus says no.
+  for (const control of form.querySelectorAll("input, button")) control.setAttribute("data-lm-suppress-shortcuts", "true");
 
   const showAnswer = () => {
     inputs.forEach((input, index) => (input.checked = model.get("chosen").includes(index)));

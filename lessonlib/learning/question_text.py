@@ -19,9 +19,17 @@ _WITHOUT_WIDGET = (
 )
 
 
+_CODE = re.compile(r"`([^`]+)`")
+_EMPHASIS = re.compile(r"(?<![\w*])\*(\S|\S[^*]*\S)\*(?![\w*])")
+
+
 def inline(text: str) -> str:
-    """Return a piece of text as HTML, `code` between backticks."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(" ".join(text.split())))
+    """Return a piece of text as HTML: `code` between backticks, *emphasis* between stars."""
+    pieces = _CODE.split(escape(" ".join(text.split())))  # in turn: words, code, words, …
+    return "".join(
+        f"<code>{piece}</code>" if n % 2 else _EMPHASIS.sub(r"<em>\1</em>", piece)
+        for n, piece in enumerate(pieces)
+    )
 
 
 def blocks(text: str) -> str:
@@ -42,14 +50,18 @@ def question_in_words(label: str, question: Prediction | Choice | Several | Numb
     return "\n".join([f"{label}: {plain(question.question)}", *_options_in_words(question), _how(question)])
 
 
+def question_in_widget(question: Prediction | Choice | Several | Number) -> str:
+    """Return a question as HTML, without what the widget's controls show."""
+    return blocks(question.question) + (f"<p>{_how(question)}</p>" if isinstance(question, Several) else "")
+
+
 def question_on_a_page(label: str, question: Prediction | Choice | Several | Number) -> str:
     """Return a question and its options as HTML; of a concept check also the answers, folded."""
-    answers = (
-        ""
-        if isinstance(question, Prediction)
-        else f"<details><summary>Answer</summary>{_answers(question)}</details>"
+    asked = (
+        blocks(question.question) + _list(_options_on_a_page(question)) + f"<p>{inline(_how(question))}</p>"
     )
-    return _page(label, blocks(question.question) + _list(_options_on_a_page(question)) + answers)
+    folded = "" if isinstance(question, Prediction) else _folded("Answer", _answers(question))
+    return _page(label, asked + folded)
 
 
 def comparison_in_words(label: str, prediction: Prediction) -> str:
@@ -66,14 +78,12 @@ def comparison_on_a_page(label: str, prediction: Prediction) -> str:
     happened = "".join(
         f"<p><strong>{inline(r.head)}</strong> {inline(r.text)}</p>" for r in prediction.truth()
     )
-    others = [
-        (letter(index), option)
-        for index, option in enumerate(prediction.options)
-        if index not in prediction.right
-    ]
-    return _page(
-        label, happened + _list(f"If you predicted {name}: {inline(o.feedback)}" for name, o in others)
+    others = _list(
+        f"If you predicted {letter(n)}: {inline(option.feedback)}"
+        for n, option in enumerate(prediction.options)
+        if not option.right
     )
+    return _page(label, _folded("What happened, and why", happened + others))
 
 
 def remarks_for_widget(remarks: Iterable[Remark]) -> list[dict[str, str]]:
@@ -132,6 +142,10 @@ def _verdict(option: Option) -> str:
 def _list(items: Iterable[str]) -> str:
     listed: Sequence[str] = [f"<li>{item}</li>" for item in items]
     return f'<ul style="list-style: none; padding-left: 1em">{"".join(listed)}</ul>' if listed else ""
+
+
+def _folded(summary: str, body: str) -> str:
+    return f"<details><summary>{summary}</summary>{body}</details>"
 
 
 def _page(label: str, body: str) -> str:

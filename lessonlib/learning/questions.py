@@ -6,8 +6,8 @@ A lesson keeps its questions beside its pattern, in `lessonlib/<lesson>/question
 - `CONCEPTS`, concept checks (`Choice`, `Several`, `Number`) by id;
 - `RECALL`, a tuple of concept checks that later lessons ask, the most important first.
 
-An id is "<lesson>-<n>": "1-2" is the second of lesson 1. Texts are plain; `code` stands between backticks, a blank line
-begins a paragraph, and a paragraph indented by four spaces is code.
+An id is "<lesson>-<n>": "1-2" is the second of lesson 1. Texts are plain; `code` stands between backticks and *emphasis*
+between stars, a blank line begins a paragraph, and a paragraph indented by four spaces is code.
 """
 
 from __future__ import annotations

@@ -159,6 +159,15 @@ def test_a_number_is_judged_with_its_unit():
         assert said(widget) == [answer]
 
 
+@pytest.mark.parametrize("order", [("typed", "asked"), ("asked", "typed")])
+def test_an_answer_and_its_check_may_come_in_one_message(order):
+    widget = ask("1-3").widget
+    for typed, asked, begins in [("3", 1, "3 s is right."), ("30", 2, "30 s is not right.")]:
+        message = {"typed": typed, "asked": asked}
+        widget.set_state({name: message[name] for name in order})
+        assert said(widget)[0].startswith(begins)
+
+
 def test_recall_asks_three_questions_of_earlier_lessons():
     panel = recall(3)
     assert [widget.label for widget in panel.widgets] == [
