@@ -22,6 +22,7 @@ PATIENCE_MS = 60_000  # for a busy machine; nothing here measures time
 WIDTH, HEIGHT = 1440, 900
 PICTURES = ROOT / "build" / "browser"
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
+IN_FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 
 FLAGS = (
     "--disable-gpu",
@@ -67,8 +68,7 @@ class LabPage:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(f"{lab.url}/lab?token={lab.token}&reset")
         self.page.wait_for_function("window.jupyterapp && window.jupyterapp.restored.then(() => true)")
-        # JupyterLab's body is 0 high and hides what overflows, so axe-core takes everything for hidden and every contrast
-        # for good; tests/browser/test_footing.py shows that it sees a bad one now.
+        # JupyterLab's body is 0 high and hides what overflows, so axe-core would take everything for hidden.
         self.page.add_style_tag(content="body { min-height: 100vh }")
         self.set_theme(LIGHT)
 
@@ -126,13 +126,32 @@ class LabPage:
         )
 
     def cell(self, cell_id: str) -> Locator:
-        return self.page.locator(f'.jp-Cell[data-cell-id="{cell_id}"]')
+        return self.page.locator(f'{IN_FRONT} .jp-Cell[data-cell-id="{cell_id}"]')
 
     def output(self, cell_id: str) -> Locator:
         """What stands below a cell, brought into view: JupyterLab does not lay out what is far away."""
         output = self.cell(cell_id).locator(".jp-Cell-outputWrapper")
         output.scroll_into_view_if_needed()
         return output
+
+    def go_to(self, cell_id: str) -> None:
+        """Go by the arrow keys to a cell, from the cell that has the focus."""
+        here = "document.activeElement.closest('.jp-Cell')?.dataset.cellId"
+        self.page.keyboard.press("Escape")
+        for key in ("ArrowUp", "ArrowDown"):
+            for _ in range(self.page.locator(f"{IN_FRONT} .jp-Cell").count()):
+                if self.page.evaluate(here) == cell_id:
+                    return
+                self.page.keyboard.press(key)
+        raise AssertionError(f"the arrow keys do not lead to {cell_id}, only to {self.page.evaluate(here)}")
+
+    def tab_to(self, control: Locator) -> None:
+        """Press the Tab key until a control has the focus."""
+        for _ in range(60):
+            self.page.keyboard.press("Tab")
+            if control.evaluate("(node) => node === document.activeElement"):
+                return
+        raise AssertionError(f"the Tab key does not lead to {control}")
 
     def error_outputs(self) -> list[str]:
         """The cells that failed, each with what it said."""
@@ -161,25 +180,53 @@ class LabPage:
         (part or self.page).screenshot(path=path, animations="disabled")
         return path
 
-    def violations(self, cell_id: str, *, without: tuple[str, ...] = ()) -> list[str]:
-        """What axe-core has against a cell's output; JupyterLab's own page does not count.
+    def violations(self, cell_id: str | None = None, *, without: tuple[str, ...] = ()) -> list[str]:
+        """What axe-core has against the output of a cell, or of all cells; JupyterLab's own page does not count.
 
         What it could not decide counts too: "overlapped by another element" would otherwise pass for a good contrast.
 
         Args:
             without: rules to leave out; whoever names one says why.
         """
-        self.output(cell_id)
+        which = f'[data-cell-id="{cell_id}"]' if cell_id else ""
         options = {
             "runOnly": {"type": "tag", "values": list(STANDARDS)},
             "rules": {rule: {"enabled": False} for rule in without},
-            "resultTypes": ["violations", "incomplete"],
         }
-        context = f'.jp-Cell[data-cell-id="{cell_id}"] .jp-OutputArea-output'
-        response = Axe().run(self.page, context, options).response
+        with self._all_in_view():
+            answer = Axe().run(self.page, f"{IN_FRONT} .jp-CodeCell{which} .jp-OutputArea-output", options).response
+        if not any(found["id"] == "color-contrast" for kind in ("violations", "incomplete", "passes") for found in answer[kind]):
+            raise AssertionError("axe-core saw no text at all: what it says about the rest means nothing")
         return [
             f"{found['id']} ({kind}): {found['help']}: {node['html']:.300} {node['failureSummary']}"
             for kind in ("violations", "incomplete")
-            for found in response[kind]
+            for found in answer[kind]
             for node in found["nodes"]
+            if not _is_undecided_for_a_reason(node)
         ]
+
+    @contextmanager
+    def _all_in_view(self) -> Iterator[None]:
+        """A window as high as the notebook: axe-core takes what is scrolled out of view for hidden, and so for good."""
+        notebook = f"{IN_FRONT} .jp-WindowedPanel"
+        for _ in range(5):  # a cell's height is a guess until it has been in view
+            high = self.page.evaluate(f"document.querySelector('{notebook}-inner').offsetHeight") + HEIGHT
+            if self.page.viewport_size == {"width": WIDTH, "height": high}:
+                break
+            self.page.set_viewport_size({"width": WIDTH, "height": high})
+            self.page.evaluate(f"document.querySelector('{notebook}-outer').scrollTop = 0")
+            self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        try:
+            yield
+        finally:
+            self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+
+def _is_undecided_for_a_reason(node: dict[str, Any]) -> bool:
+    """Whether axe-core leaves the contrast open where nothing is hidden from the eye.
+
+    - There is a sign such as ✓ and no letter.
+    - A head that spans rows is "overlapped" by the rows after its first.
+    """
+    keys = {(reason["data"] or {}).get("messageKey") for reason in node["any"]}
+    return "nonBmp" in keys or ("bgOverlap" in keys and "rowspan" in node["html"])

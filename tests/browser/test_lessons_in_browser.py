@@ -1,0 +1,20 @@
+"""Each lesson's notebook, as shipped, runs from top to bottom in the browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from lessonlib.lessons import LESSONS
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_the_notebook_runs_from_top_to_bottom_without_an_error(page, lesson):
+    page.open(f"notebooks/{lesson.stem}.ipynb")
+    try:
+        page.run_all()
+        assert page.error_outputs() == []
+        assert page.not_run() == []
+        assert page.errors == []
+        for trouble in ("Error displaying widget", "Loading widget"):
+            expect(page.page.get_by_text(trouble)).to_have_count(0)
+    finally:
+        page.close()
