@@ -97,6 +97,8 @@ def normalise(notebook: NotebookNode) -> None:
         for output in cell.get("outputs", []):
             # Without its state a stored widget shows nothing; its text does.
             output.get("data", {}).pop(WIDGET_VIEW, None)
+        if "outputs" in cell:  # an output that was a widget and nothing else
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
 
 
 def problems(notebook: NotebookNode) -> list[str]:

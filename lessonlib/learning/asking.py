@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 
 # Callbacks may come on another thread while a cell runs.
 _lock = threading.RLock()
-_widgets: dict[
-    tuple[str, str], tuple[Any, QuestionWidget]
-] = {}  # by role and id, with the question that it shows
+# By role and id, each with the question that it shows.
+_widgets: dict[tuple[str, str], tuple[Any, QuestionWidget]] = {}
 _own_predictions: dict[str, Prediction] = {}  # those given in a cell instead of in a lesson's questions.py
 
 
@@ -116,9 +115,7 @@ def compare(prediction_id: str) -> Panel:
     label = f"Prediction {prediction_id}, compared"
 
     def build() -> QuestionWidget:
-        from lessonlib.learning.question_widget import QuestionWidget
-
-        widget = QuestionWidget(label=label)
+        widget = _new_widget(label=label)
 
         def judge() -> tuple[Remark, ...]:
             return prediction.compare(_only(predicted.chosen), predicted.confidence)
@@ -167,9 +164,7 @@ def recall(lesson_number: int) -> Panel:
 
 def _prediction_widget(prediction_id: str, prediction: Prediction) -> QuestionWidget:
     def build() -> QuestionWidget:
-        from lessonlib.learning.question_widget import QuestionWidget
-
-        widget = QuestionWidget(
+        widget = _new_widget(
             kind="one",
             label=f"Prediction {prediction_id}",
             question=text.question_in_widget(prediction),
@@ -217,18 +212,15 @@ def _concept_widget(label: str, concept_id: str, concept: Concept) -> QuestionWi
             button="Check",
         )
 
-        checked: tuple[int, Any] = (
-            0,
-            None,
-        )  # how often the button was pressed, and the answer that stood there
+        asked, checked = 0, None  # how often the button was pressed, and the answer that stood there
 
         def judge() -> tuple[Remark, ...]:
             # The browser sends an answer and its check in one message; here they may come in any order.
-            nonlocal checked
+            nonlocal asked, checked
             answer: Any = widget.typed if isinstance(concept, Number) else list(widget.chosen)
-            if widget.asked != checked[0]:
-                checked = (widget.asked, answer)
-            return concept.judge(answer) if answer == checked[1] else ()
+            if widget.asked != asked:
+                asked, checked = widget.asked, answer
+            return concept.judge(answer) if answer == checked else ()
 
         _follow(widget, ["chosen", "typed", "asked"], widget, judge)
         return widget
@@ -245,6 +237,13 @@ def _widget(
         if known is None or known[0] != question or known[1].comm is None:
             known = _widgets[role, question_id] = (question, build())
         return known[1]
+
+
+def _new_widget(**traits: Any) -> QuestionWidget:
+    # Not at the top: grading and checks need no widgets, and these take long to import.
+    from lessonlib.learning.question_widget import QuestionWidget
+
+    return QuestionWidget(**traits)
 
 
 def _follow(

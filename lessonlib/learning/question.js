@@ -40,8 +40,7 @@ function render({ model, el }) {
     form.append(group);
   } else if (kind === "number") {
     field = element("input", { type: "text", inputMode: "decimal", autocomplete: "off" });
-    field.setAttribute("aria-labelledby", question.id);
-    field.setAttribute("aria-describedby", `${unique}-unit`);
+    field.setAttribute("aria-labelledby", `${question.id} ${unique}-unit`);
     field.addEventListener("input", () => send({ typed: field.value }));
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
@@ -66,7 +65,9 @@ function render({ model, el }) {
     form.append(group);
   }
   if (model.get("button")) {
-    form.append(element("button", { type: "submit", textContent: model.get("button") }));
+    const button = element("button", { type: "submit", textContent: model.get("button") });
+    button.setAttribute("aria-describedby", question.id);
+    form.append(button);
   }
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -136,7 +136,7 @@ class Prediction(_Optional):
             first = Remark(
                 "note",
                 "You made no prediction.",
-                "The next time, decide first: a wrong guess, mended, stays longer.",
+                "Decide first, the next time: a guess that you have to mend stays longer than an answer that you read.",
             )
             return (first, *self.truth()) if self.judged else (first,)
         self._require_known([chosen])
