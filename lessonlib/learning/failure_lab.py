@@ -27,6 +27,7 @@ from lessonlib.lab.search import Failure
 from lessonlib.lab.suggest import did_you_mean
 from lessonlib.learning.missions import Mission, Missions, Runs, System
 from lessonlib.learning.missions import missions as missions_of
+from lessonlib.learning.panel.access import Access
 from lessonlib.learning.panel.dial import Dial
 from lessonlib.learning.panel.fault_form import FaultForm
 from lessonlib.learning.panel.look import STYLE, labelled, mission_list, note, wrong
@@ -37,7 +38,7 @@ from lessonlib.views import View, timeline, verdicts
 
 MINE = "mine"
 QUIET_S = 0.03  # a slider rests
-QUIET_TYPING_S = 0.15  # somebody has stopped typing
+QUIET_TYPING_S = 0.08  # somebody has stopped typing
 SEED_MAX = 1_000_000
 Drawing = Callable[[Run], View]
 
@@ -116,6 +117,7 @@ class FailureLab:
         fault: the form that adds a fault to the plan.
         search: the row that searches.
         message, picture, verdicts, missions: what is shown, as HTML.
+        access: says what has changed to those who cannot see it.
         runs: the runs that are shown now.
         root: the widget that holds them all.
     """
@@ -176,7 +178,8 @@ class FailureLab:
             width="100%",
         )
         self.fault = FaultForm(self.scenario, self._add_fault, self._complain)
-        self.search = SearchRow(self.scenario, self._searched, self._load_failure)
+        self.search = SearchRow(self.scenario, self._searched, self._load_failure, self._say)
+        self.access = Access()
         self.style, self.message, self.picture, self.verdicts, self.missions = (
             widgets.HTML() for _ in range(5)
         )
@@ -205,6 +208,7 @@ class FailureLab:
                 self.search,
                 self.picture,
                 self.verdicts,
+                self.access,
             ]
         )
         self.root.add_class("failure-lab")
@@ -229,19 +233,26 @@ class FailureLab:
         with self._lock:
             try:
                 runs = self._runs_now()
-                run, table = watched(lambda: (runs[self.system.value], verdicts(list(runs.values()))))
-                picture = watched(lambda: self._views[self.view.value](run))
+                run = watched(lambda: runs[self.system.value])
+                self.picture.value = watched(lambda: self._views[self.view.value](run).html)
+                self.verdicts.value = watched(lambda: verdicts(list(runs.values())).html)
             except (Exception, KeyboardInterrupt) as error:  # the last good picture stays
-                self.message.value = wrong(describe(error))
+                self._complain(f"{describe(error)}\nBelow stands the last run that worked.")
                 return
             self.runs = runs
-            self.picture.value, self.verdicts.value = picture.html, table.html
-            self.message.value = note("\n".join(_remarks(run)))
+            remarks = _remarks(run)
+            self.message.value = note("\n".join(remarks))
             try:
-                watched(lambda: self._kept.look(runs))
+                reached = watched(lambda: self._kept.look(runs))
             except (Exception, KeyboardInterrupt) as error:
-                self.message.value += wrong(f"A mission could not be judged. {describe(error)}")
+                self._complain(f"A mission could not be judged. {describe(error)}")
+                return
             self.missions.value = mission_list(self._kept)
+            self._say(
+                " ".join(
+                    [*(f"Mission reached: {m.goal} {m.shown}" for m in reached), *_broken(runs), *remarks]
+                )
+            )
 
     def load(self, *, system: str | None = None, plan: str, seed: int, params: Mapping[str, Any]) -> None:
         """Put all of this into the controls, and run it once."""
@@ -271,6 +282,10 @@ class FailureLab:
 
     def _complain(self, sentence: str) -> None:
         self.message.value = wrong(sentence)
+        self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        self.access.said = sentence
 
     def _searched(self) -> tuple[str, System]:
         return self.system.value, self._systems[self.system.value]
@@ -307,6 +322,14 @@ class FailureLab:
         )
         display(live, raw=True)
         display({"text/html": self._static[0], "text/plain": self._static[1]}, raw=True)
+
+
+def _broken(runs: Runs) -> list[str]:
+    """Say for each system how many rules are broken."""
+    return [
+        f"{name}: {len(run.broken) or 'no'} rule{'s' * (len(run.broken) != 1)} broken."
+        for name, run in runs.items()
+    ]
 
 
 def _remarks(run: Run) -> list[str]:

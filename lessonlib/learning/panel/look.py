@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import TypeVar
 
 import ipywidgets as widgets
@@ -11,18 +12,7 @@ from lessonlib.learning.missions import Missions
 
 W = TypeVar("W", bound=widgets.DOMWidget)
 
-STYLE = """
-.failure-lab { max-width: 900px; padding: 8px 10px; border: 1px solid var(--jp-border-color1); border-radius: 4px; }
-.failure-lab .widget-html-content, .failure-lab .jupyter-widget-html-content { line-height: 1.4; }
-.failure-lab p, .failure-lab ol { margin: 2px 0; color: var(--jp-ui-font-color1); font-size: 13px; }
-.failure-lab-row { display: flex; flex-flow: row wrap; gap: 4px 14px; align-items: center; overflow: visible; }
-.failure-lab-plan textarea { font-family: var(--jp-code-font-family, monospace); }
-.failure-lab-wrong { border-left: 4px solid #b03a00; padding: 2px 8px; white-space: pre-wrap; }
-.failure-lab-note { border-left: 4px solid var(--jp-border-color0, #808080); padding: 2px 8px; white-space: pre-wrap; }
-.failure-lab-missions ol { padding-left: 1.6em; }
-.failure-lab progress { width: 180px; vertical-align: middle; }
-.failure-lab-picture img { display: block; }
-"""
+STYLE = (Path(__file__).parent / "panel.css").read_text(encoding="utf-8")
 
 
 def labelled(control: W, name: str, *, width: str) -> W:
@@ -35,13 +25,13 @@ def labelled(control: W, name: str, *, width: str) -> W:
 
 
 def wrong(text: str) -> str:
-    """Return a complaint, which a screen reader says at once."""
-    return f'<p role="alert" class="failure-lab-wrong"><b>✗</b> {escape(text)}</p>' if text else ""
+    """Return a complaint."""
+    return f'<p class="failure-lab-wrong"><b>✗</b> {escape(text)}</p>' if text else ""
 
 
 def note(text: str) -> str:
     """Return a remark."""
-    return f'<p role="status" class="failure-lab-note">{escape(text)}</p>' if text else ""
+    return f'<p class="failure-lab-note">{escape(text)}</p>' if text else ""
 
 
 def mission_list(missions: Missions) -> str:
@@ -56,4 +46,4 @@ def mission_list(missions: Missions) -> str:
             if plan is None
             else f"<li><b>✓ reached</b> ({escape(plan)}): {escape(mission.goal)}<br>{escape(mission.shown)}</li>"
         )
-    return f'<p role="status"><b>Missions:</b> {escape(missions.progress)}</p><ol>{"".join(items)}</ol>'
+    return f"<p><b>Missions:</b> {escape(missions.progress)}</p><ol>{''.join(items)}</ol>"

@@ -26,6 +26,7 @@ class SearchRow(widgets.VBox):
         scenario: whose faults are tried, with its `small` parameters.
         system: returns the name of the system to search, and which it is.
         found: called with the failure when a plan broke a rule.
+        say: says a sentence to those who cannot see it.
 
     Attributes:
         plans: how many plans to try.
@@ -35,9 +36,13 @@ class SearchRow(widgets.VBox):
     """
 
     def __init__(
-        self, scenario: Scenario, system: Callable[[], tuple[str, System]], found: Callable[[Failure], None]
+        self,
+        scenario: Scenario,
+        system: Callable[[], tuple[str, System]],
+        found: Callable[[Failure], None],
+        say: Callable[[str], None],
     ) -> None:
-        self._scenario, self._system, self._found = scenario, system, found
+        self._scenario, self._system, self._found, self._say = scenario, system, found, say
         self._slices: Slices | None = None
         self._name = ""
         self._trying = FaultPlan()
@@ -72,6 +77,7 @@ class SearchRow(widgets.VBox):
             self.message.value = wrong(str(error))
             return
         self.button.disabled, self.cancel.disabled = True, False
+        self._say(f"Searching {self._name}.")
         self._tick(Progress(0, self.plans.value, FaultPlan()))
         self._slices = Slices(work, tick=self._tick, done=self._done, failed=self._failed, step=self._step)
         self._slices.start()
@@ -103,18 +109,20 @@ class SearchRow(widgets.VBox):
         self._ended()
         self.result = result
         said = result.describe().splitlines()
+        said[0] = said[0].replace(f", {result.system}:", f", {self._name}:", 1)
         if result.failure is not None:
             said = [line.strip() for line in said if not line.strip().startswith("Again:")]
             said.append("It stands in the panel now, with its seed and parameters.")
         self.message.value = note("\n".join(said))
+        self._say(" ".join(said))
         if result.failure is not None:
             self._found(result.failure)
 
     def _failed(self, error: BaseException) -> None:
         self._ended()
-        self.message.value = wrong(
-            f"{describe(error)} It happened under the plan '{self._trying or 'no fault'}'."
-        )
+        said = f"{describe(error)} It happened under the plan '{self._trying or 'no fault'}'."
+        self.message.value = wrong(said)
+        self._say(said)
 
     def _ended(self) -> None:
         self._slices = None
