@@ -102,6 +102,27 @@ def grade(
 
 
 @app.command()
+def progress() -> None:
+    """Show what has passed, the points, mastery of each lesson, and the next step."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from lessonlib.learning import record
+    from lessonlib.learning.standing import HEAD, next_words, standings
+
+    find_root(Path.cwd())
+    passed, said = record.passed()
+    found = standings(passed)
+    table = Table(*HEAD)
+    for standing in found:
+        table.add_row(*standing.row)
+    console = Console()
+    console.print(table)
+    for line in filter(None, (next_words(found), said)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def build() -> None:
     """Write the exercise notebooks from the solutions."""
     from lessonlib.grading.build import build_exercises

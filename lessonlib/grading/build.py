@@ -90,6 +90,8 @@ def prepared_solution(
 ) -> NotebookNode:
     """Return the solution notebook with ids checked, nbgrader's metadata and hints written anew; its outputs stay.
 
+    Without `ladders` the hints stay as well.
+
     Raises:
         LessonError: an id occurs twice, an exercise lacks its solution, its check or its points, or a check cell is
             not the one line that it must be; the message names file and cell.
@@ -107,8 +109,8 @@ def prepared_solution(
         seen.add(cell.id)
         for key in TRANSIENT_METADATA:
             cell.metadata.pop(key, None)
-        if cell.cell_type == "markdown" and (goal := _GOAL_ID.fullmatch(cell.id)):
-            rungs = (ladders or {}).get(goal[1].replace("-", "."), ())
+        if ladders is not None and (goal := _GOAL_ID.fullmatch(cell.id)):
+            rungs = ladders.get(goal[1].replace("-", "."), ())
             cell.source = cell.source.split(HINTS)[0].rstrip()
             if rungs:
                 cell.source += f"\n\n{HINTS}\n{folds(rungs)}"

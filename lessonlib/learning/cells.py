@@ -45,6 +45,10 @@ class _Gathering:
         self._seen: set[str] = set()
         self._imports: dict[str, None] = {}  # in order, each once
         self._statements: dict[str, None] = {}
+        for cell in cells:  # such an import holds for every later cell
+            for statement in _parsed(cell):
+                if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                    self._imports[ast.unparse(statement)] = None
 
     def want(self, name: str, user: str) -> None:
         """Add what defines `name`, after what that needs itself."""
@@ -62,7 +66,7 @@ class _Gathering:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             self._imports[_import_of(name, statement)] = None
             return
-        for used in _free(text, name):
+        for used in _free(text):
             self.want(used, name)
         self._statements[text] = None
 
@@ -76,13 +80,7 @@ class _Gathering:
 
     def _definition(self, name: str) -> tuple[ast.stmt, str] | None:
         for cell in self._latest_first(name):
-            try:
-                tree = compile(cell, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            except (SyntaxError, ValueError):
-                continue  # it did not run, so it defined nothing
-            for statement in reversed(tree.body):
-                if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-                    self._imports[ast.unparse(statement)] = None
+            for statement in reversed(_parsed(cell)):
                 if name in _bound(statement):
                     return statement, _lines(cell, statement)
         return None
@@ -97,6 +95,14 @@ class _Gathering:
                     yield "".join(lines)
                     break
         yield from reversed(self._cells)
+
+
+def _parsed(cell: str) -> list[ast.stmt]:
+    try:
+        tree = compile(cell, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except (SyntaxError, ValueError):
+        return []  # it did not run, so it defined nothing
+    return list(tree.body)
 
 
 def _import_of(name: str, statement: ast.Import | ast.ImportFrom) -> str:
@@ -128,17 +134,9 @@ def _bound(statement: ast.stmt) -> set[str]:
     return bound
 
 
-def _free(text: str, name: str) -> list[str]:
-    """The names that a statement, or code inside it, takes from the notebook or from Python, in alphabetical order.
-
-    Raises NotSelfContained for a statement that runs in a notebook only, as one with `await` does.
-    """
-    try:
-        top = symtable.symtable(text, "<cell>", "exec")
-    except SyntaxError:
-        raise NotSelfContained(
-            f"`{name}` comes from a line that works in notebooks only: {text.splitlines()[0][:60]}"
-        ) from None
+def _free(text: str) -> list[str]:
+    """The names that a statement, or code inside it, takes from the notebook or from Python, in alphabetical order."""
+    top = symtable.symtable(text, "<cell>", "exec")
     free: set[str] = set()
     todo = [top]
     while todo:

@@ -67,5 +67,5 @@ def folds(rungs: Sequence[str], *, opened: int = 0) -> str:
 
 def _plain(markdown: str) -> str:
     """Markdown's marks for code and stress say nothing where there is neither."""
-    without_fences = re.sub(r"^```.*\n?", "", markdown.strip(), flags=re.MULTILINE)
+    without_fences = re.sub(r"^```.*\n?", "", markdown, flags=re.MULTILINE).strip()
     return re.sub(r"\*\*(.+?)\*\*|(?<![\w*])\*(\S[^*\n]*?)\*(?![\w*])", r"\1\2", without_fences)

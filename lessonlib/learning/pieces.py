@@ -21,7 +21,7 @@ from lessonlib.lab.loop import clean_traceback, describe_error
 from lessonlib.lab.scenario import Scenario
 from lessonlib.learning.catalogue import everything, find
 from lessonlib.learning.cells import NotSelfContained, source_of
-from lessonlib.learning.exercises import STUCK_S, Exercise
+from lessonlib.learning.exercises import STUCK_S
 from lessonlib.limits import Runaway, watchdog
 from lessonlib.places import my_folder, short, write_atomically
 
@@ -86,8 +86,10 @@ def load(exercise_id: str) -> Any:
     path = folder / file_of(exercise_id)
     try:
         text = path.read_text(encoding="utf-8")
-        module = _module(path, text)
-        return getattr(module, PIECE)
+        answer = getattr(_module(path, text), PIECE)
+        if callable(answer):
+            return answer
+        why = f"{PIECE} is {answer!r:.40}, not a class or a function"
     except FileNotFoundError:
         if not path.exists():
             raise
@@ -130,7 +132,7 @@ def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]
         raise PieceError(f"{scenario!r:.60} is no scenario; write for instance mine(ORDERS)")
     fitting = {id_: e for _, id_, e in everything() if e.scenario is scenario and e.part}
     for id_ in exercise_ids:
-        if id_ not in fitting:
+        if not isinstance(id_, str) or id_ not in fitting:
             names = ", ".join(f'"{known}"' for known in fitting) or "none"
             raise PieceError(f"exercise {id_!r:.60} has no part in {scenario.name}; those that have: {names}")
     found: dict[str, Callable[..., Any]] = {}
@@ -140,7 +142,8 @@ def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]
             continue
         about = f"  {exercise.part} ({id_}, {exercise.title}): "
         try:
-            found[exercise.part] = _factory(id_, exercise)
+            answer = load(id_)
+            found[exercise.part] = exercise.adapt(answer) if exercise.adapt else answer
             lines.append(about + "yours.")
         except FileNotFoundError:
             lines.append(
@@ -152,14 +155,3 @@ def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]
         lines = [f"No exercise builds a part of {scenario.name}, so everything is ours."]
     print("\n".join(lines))  # noqa: T201 - to say plainly whose pieces run is half of the purpose
     return found
-
-
-def _factory(exercise_id: str, exercise: Exercise) -> Callable[..., Any]:
-    answer = load(exercise_id)
-    if not callable(answer):
-        raise PieceError(
-            f"{PIECE} in {file_of(exercise_id)} is {answer!r:.40}, not a class or a function; "
-            f"mend it, or run the check of {exercise_id} again"
-        )
-    factory: Callable[..., Any] = exercise.adapt(answer) if exercise.adapt is not None else answer
-    return factory

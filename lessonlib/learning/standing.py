@@ -50,13 +50,15 @@ class Standing:
     @property
     def mastered(self) -> bool:
         """Whether every piece is built and keeps its rules, and 80 of 100 points are earned."""
-        return not self.needed and not self.points_missing
+        return self.possible > 0 and not self.needed and not self.points_missing
 
     @property
     def mastery(self) -> str:
         """Whether the lesson is mastered, else what is missing, in a few words."""
         if self.mastered:
             return "✓ mastered"
+        if not self.possible:
+            return "no points to earn"
         return f"needs {listing(self.needed)}" if self.needed else f"needs {self.points_missing} points more"
 
     @property
