@@ -177,7 +177,11 @@ class LabPage:
         """Keep a picture of the page, or of a part of it."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         path = PICTURES / f"{name}.png"
-        (part or self.page).screenshot(path=path, animations="disabled")
+        if part is None:
+            self.page.screenshot(path=path, animations="disabled")
+        else:
+            with self._all_in_view():
+                part.screenshot(path=path, animations="disabled")
         return path
 
     def violations(self, cell_id: str | None = None, *, without: tuple[str, ...] = ()) -> list[str]:
@@ -198,7 +202,7 @@ class LabPage:
         if not any(found["id"] == "color-contrast" for kind in ("violations", "incomplete", "passes") for found in answer[kind]):
             raise AssertionError("axe-core saw no text at all: what it says about the rest means nothing")
         return [
-            f"{found['id']} ({kind}): {found['help']}: {node['html']:.300} {node['failureSummary']}"
+            f"{found['id']} ({kind}): {node['html']:.300}: {' '.join(node['failureSummary'].split())}"
             for kind in ("violations", "incomplete")
             for found in answer[kind]
             for node in found["nodes"]
@@ -228,5 +232,6 @@ def _is_undecided_for_a_reason(node: dict[str, Any]) -> bool:
     - There is a sign such as ✓ and no letter.
     - A head that spans rows is "overlapped" by the rows after its first.
     """
-    keys = {(reason["data"] or {}).get("messageKey") for reason in node["any"]}
+    reasons = [reason["data"] for reason in node["any"]]
+    keys = {reason.get("messageKey") for reason in reasons if isinstance(reason, dict)}
     return "nonBmp" in keys or ("bgOverlap" in keys and "rowspan" in node["html"])
