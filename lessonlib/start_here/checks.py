@@ -10,7 +10,7 @@ from lessonlib.lab.history import History
 from lessonlib.lab.loop import simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import PSEUDOCODE, Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
 from lessonlib.start_here import rules
 from lessonlib.start_here.puzzle import morning
 from lessonlib.start_here.scenario import COUNTER, incident
@@ -50,7 +50,11 @@ _MISPLACED = (
         "HI",
         "The milk is there after its second, whoever waits for it. `await milk` only asks for what may be long done.",
     ),
-    ("EH", "C", "The one that asked first need not have it first: compare the seconds, all counted from the first `sleep`."),
+    (
+        "EH",
+        "C",
+        "The one that asked first need not have it first: compare the seconds, all counted from the first `sleep`.",
+    ),
     ("C", "J", "`await bread` does not go on before the bread is there."),
 )
 
@@ -77,7 +81,13 @@ def _order(answer: Any) -> Finding | None:
         ),
         "Go line by line: who runs now, and who is waiting for what until when?",
     )
-    begun = f"The first {place} letters are right, and" if place > 1 else "The first letter is right, and" if place else "At the start,"
+    begun = (
+        f"The first {place} letters are right, and"
+        if place > 1
+        else "The first letter is right, and"
+        if place
+        else "At the start,"
+    )
     return Finding(required, f"{begun} {letters[place]} does not come next.", hint=hint)
 
 
@@ -124,17 +134,24 @@ def _investigation(answer: Any) -> Finding | None:
 def _another_run(run: Any, wanted: Run) -> Finding | None:
     required = "The run is the one of the report, to the last record."
     if not isinstance(run, Run):
-        return Finding(required, f"In the place of the run stands {run!r:.60}.", hint="COUNTER.run(...) returns a run.")
+        return Finding(
+            required, f"In the place of the run stands {run!r:.60}.", hint="COUNTER.run(...) returns a run."
+        )
     if run.history.digest() == wanted.history.digest():
         return None
     hints = (
         (run.system != wanted.system, "The report names the system too: which of the two was it?"),
         (str(run.plan) != str(wanted.plan), "The plan is different. Copy it whole, every fault of it."),
-        (run.seed != wanted.seed, "Same plan, another seed: other chance, so another run. The seed belongs to the line."),
+        (
+            run.seed != wanted.seed,
+            "Same plan, another seed: other chance, so another run. The seed belongs to the line.",
+        ),
         (dict(run.params) != dict(wanted.params), "The number of sales belongs to the line as well."),
     )
     return Finding(
-        required, f"Your run is another one: {run.replay}", hint=next((text for differs, text in hints if differs), "")
+        required,
+        f"Your run is another one: {run.replay}",
+        hint=next((text for differs, text in hints if differs), ""),
     )
 
 
@@ -172,7 +189,11 @@ def _adds_one(answer: Any) -> Finding | None:
     found = simulate(trial())
     required = "When add returns, the number in the store is one more than before."
     if found == "add is no coroutine function":
-        return Finding("add is awaited by its callers.", "add() returned nothing to await.", hint="Write `async def add`.")
+        return Finding(
+            "add is awaited by its callers.",
+            "add() returned nothing to await.",
+            hint="Write `async def add`.",
+        )
     if found == 6:
         return None
     if found == 5:
@@ -238,7 +259,12 @@ EXERCISES: dict[str, Exercise] = {
             "Copy the line of the report, with system, plan, seed and sales. Print the records around the time of the "
             "earliest broken verdict, with their numbers. Take the one whose time is the verdict's.",
         ),
-        probes=(("the run, to the last record; the rule that broke first; the record that broke it", _investigation),),
+        probes=(
+            (
+                "the run, to the last record; the rule that broke first; the record that broke it",
+                _investigation,
+            ),
+        ),
     ),
     "0.3": Exercise(
         title="the counter that loses a sale",
@@ -288,7 +314,9 @@ EXERCISES: dict[str, Exercise] = {
             ),
             Hint(
                 "nothing written",
-                lambda run, verdict: verdict.rule == COUNTS and len(run.history.of("effect")) < len(run.history.of("ok")),
+                lambda run, verdict: (
+                    verdict.rule == COUNTS and len(run.history.of("effect")) < len(run.history.of("ok"))
+                ),
                 "A call of add returned and had written nothing. When another is busy, wait for your turn; do not leave.",
             ),
             Hint(
@@ -301,14 +329,12 @@ EXERCISES: dict[str, Exercise] = {
                 "lock around the write alone",
                 lambda run, verdict: _lost(run, verdict),
                 "The writes come one after the other, yet each writes what it had read before. The read belongs inside too.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "never opened again",
                 lambda run, verdict: verdict.rule == BLOCKS,
                 "Whoever gave up had closed the door behind it and never opened it. `async with lock` opens it on every way "
                 "out, cancellation too.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "spins",

@@ -2,12 +2,18 @@
 
 import asyncio
 
+from lessonlib.errors import LessonError
+
 
 def clock() -> str:
     """Return the running event loop's time as people read it, for instance "1.5 s".
 
     On a real loop this counts from some moment in the past; in the laboratory it counts from the start of the run.
 
-    Raises RuntimeError when no event loop is running.
+    Raises LessonError when no event loop is running.
     """
-    return f"{asyncio.get_running_loop().time():g} s"
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise LessonError("clock() has no event loop to ask here; call it in a coroutine") from error
+    return f"{loop.time():g} s"

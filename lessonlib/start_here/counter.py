@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from lessonlib.errors import LessonError
+
 
 class Store(Protocol):
     """Where the number is kept. Either call takes a while, and others may call in between."""
@@ -24,14 +26,25 @@ class Store(Protocol):
         """Set the number. When the call is cancelled, it may or may not have been set."""
 
 
+class CounterError(LessonError):
+    """A counter was asked for that cannot work."""
+
+
 class Counter:
     """Adds one at a time to the number in a store.
 
     Args:
         store: where the number is; nobody else may write there.
+
+    Raises CounterError when `store` cannot be read and written.
     """
 
     def __init__(self, store: Store) -> None:
+        for call in ("read", "write"):
+            if not callable(getattr(store, call, None)):
+                raise CounterError(
+                    f"store={store!r:.60} cannot be asked to {call}; give an object with `read` and `write`"
+                )
         self._store = store
         self._lock = asyncio.Lock()  # one for all calls: a lock made in `add` would keep nobody out
 

@@ -160,8 +160,7 @@ PREDICTIONS = {
         ],
     ),
     "0-9": Prediction(
-        "No fault, forty sales a second, a hundred days, each with a seed of its own. On how many days does the counter lose a "
-        "sale?",
+        "A hundred days like this, each with a seed of its own. On how many of them does the counter lose a sale?",
         [
             Option(
                 "on none: without a fault there is nothing to go wrong",
@@ -195,13 +194,19 @@ CONCEPTS = {
                 "You may skip 1.1.",
                 right=True,
             ),
-            Option("nowhere: asyncio runs one task after the other, each to its end", "Then it could not wait for two things at once. Do read 1.1."),
+            Option(
+                "nowhere: asyncio runs one task after the other, each to its end",
+                "Then it could not wait for two things at once. Do read 1.1.",
+            ),
         ],
     ),
     "0-2": Choice(
         "A task is made with `asyncio.create_task(...)` and fails. Nobody awaits it. What happens?",
         [
-            Option("the exception is raised in whoever made the task", "It is raised in whoever awaits it. Do read 1.2."),
+            Option(
+                "the exception is raised in whoever made the task",
+                "It is raised in whoever awaits it. Do read 1.2.",
+            ),
             Option("the program ends", "It goes on as if nothing had been. Do read 1.2."),
             Option("nothing, apart from a line in the log one day", "You may skip 1.2.", right=True),
         ],
@@ -210,7 +215,11 @@ CONCEPTS = {
         "Three coroutines run in an `asyncio.TaskGroup`. One of them raises. What becomes of the other two?",
         [
             Option("they run on to their end", "With `gather` they would. Do read 1.3."),
-            Option("they are cancelled, and the group waits until they have ended", "You may skip 1.3.", right=True),
+            Option(
+                "they are cancelled, and the group waits until they have ended",
+                "You may skip 1.3.",
+                right=True,
+            ),
             Option("they are paused", "There is no such thing in asyncio. Do read 1.3."),
         ],
     ),
@@ -283,7 +292,10 @@ CONCEPTS = {
                 "second process, for instance.",
                 right=True,
             ),
-            Option("nothing", "Each of these plans could have broken it, as the second one broke the textbook version."),
+            Option(
+                "nothing",
+                "Each of these plans could have broken it, as the second one broke the textbook version.",
+            ),
         ],
     ),
 }
@@ -293,7 +305,10 @@ RECALL = (
     Choice(
         "In asyncio, where can another task get in?",
         [
-            Option("between any two lines", "That is so with threads. Tasks take turns only where one of them waits."),
+            Option(
+                "between any two lines",
+                "That is so with threads. Tasks take turns only where one of them waits.",
+            ),
             Option(
                 "only at an `await`, `async for` or `async with`",
                 "What stands between two of them happens as one.",
@@ -306,7 +321,11 @@ RECALL = (
         "One of three coroutines raises. With `gather` or with a `TaskGroup`: which of the two cancels the others?",
         [
             Option("`gather`", "`gather` raises and lets the others run on, unwatched."),
-            Option("`TaskGroup`", "And it waits until they have ended. After it, nothing of the group still runs.", right=True),
+            Option(
+                "`TaskGroup`",
+                "And it waits until they have ended. After it, nothing of the group still runs.",
+                right=True,
+            ),
             Option("both", "Only the group does. What was given to `gather` goes on after it has raised."),
             Option("neither", "A TaskGroup does: it owns its tasks."),
         ],
@@ -316,26 +335,36 @@ RECALL = (
         [
             Option("time is virtual", "No machine's speed enters it.", right=True),
             Option("chance is drawn from the seed", "The same seed draws the same delays.", right=True),
-            Option("what is ready at the same time runs in a fixed order", "First in, first out.", right=True),
+            Option(
+                "what is ready at the same time runs in a fixed order", "First in, first out.", right=True
+            ),
             Option("the code does nothing random", "It may: its chance comes from the seed as well."),
         ],
     ),
     Choice(
         "Two tasks read a counter, add one and write it back, with an `await` in between. Under what condition is a count lost?",
         [
-            Option("when a write fails", "Then somebody hears of it. The dangerous case is the one in which all go well."),
+            Option(
+                "when a write fails",
+                "Then somebody hears of it. The dangerous case is the one in which all go well.",
+            ),
             Option(
                 "when the second reads before the first has written",
                 "Both write the same number, and nobody notices.",
                 right=True,
             ),
-            Option("never, in one process", "Tasks of one process take turns at each `await`, also at this one."),
+            Option(
+                "never, in one process", "Tasks of one process take turns at each `await`, also at this one."
+            ),
         ],
     ),
     Choice(
         "A task is started with `asyncio.create_task` and fails. Who hears of it?",
         [
-            Option("whoever started it, at once", "The exception stays in the task. It is raised where the task is awaited."),
+            Option(
+                "whoever started it, at once",
+                "The exception stays in the task. It is raised where the task is awaited.",
+            ),
             Option(
                 "whoever awaits the task; if nobody does, nobody",
                 "asyncio may write a line to the log when the task is thrown away.",

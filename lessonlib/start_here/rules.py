@@ -24,7 +24,9 @@ def no_write_undoes_another(history: History) -> Verdict:
                 record,
             )
         before = record
-    return holds(f"{len(written)} writes, each a step up.") if written else not_exercised("Nothing was written.")
+    return (
+        holds(f"{len(written)} writes, each a step up.") if written else not_exercised("Nothing was written.")
+    )
 
 
 @rule("every acknowledged sale is in the counter")
@@ -43,8 +45,10 @@ def every_sale_counts(history: History) -> Verdict:
                 *((last,) if last is not None else ()),
                 record,
             )
-    return holds(f"{acknowledged} sales, all in the counter.") if acknowledged else not_exercised(
-        "No sale was acknowledged."
+    return (
+        holds(f"{acknowledged} sales, all in the counter.")
+        if acknowledged
+        else not_exercised("No sale was acknowledged.")
     )
 
 
@@ -56,9 +60,13 @@ def no_sale_counts_twice(history: History) -> Verdict:
         if record.kind == "invoke":
             made += 1
         elif record.data["value"] > made:
-            return broken(f"{made} sales were made, and the counter stands at {record.data['value']}.", record)
+            return broken(
+                f"{made} sales were made, and the counter stands at {record.data['value']}.", record
+            )
     written = len(history.of("effect"))
-    return holds(f"{made} sales made, never more counted.") if written else not_exercised("Nothing was written.")
+    return (
+        holds(f"{made} sales made, never more counted.") if written else not_exercised("Nothing was written.")
+    )
 
 
 @rule("a till that gives up blocks nobody", "liveness")
