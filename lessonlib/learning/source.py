@@ -37,11 +37,13 @@ class Source:
             noclasses=True,
             nobackground=True,
             linenos="inline" if self._numbered else False,
-            prestyles="font-family:monospace;line-height:1.35;margin:0",
+            # A notebook gives code the ground and the ink of its theme, on which these colours would not show.
+            cssstyles="background:none;color:inherit",
+            prestyles="font-family:monospace;line-height:1.35;margin:0;background:none;color:inherit",
         )
         code = highlight(self.text, PythonLexer(), formatter)
         opened = "" if self._folded else " open"
-        panel = "background:#f8f8f8;color:#1a1a1a;padding:.5em 1em;border-radius:4px;overflow-x:auto"
+        panel = "background:#fafafa;color:#1a1a1a;padding:.5em 1em;border-radius:4px;overflow-x:auto"
         return (
             f"<details{opened}><summary><b>Source of <code>{html.escape(self.name)}</code></b></summary>"
             f'<div style="{panel}">{code}</div></details>'
