@@ -67,11 +67,11 @@ def _show_after_this_cell(shell: Any, ladder: Ladder) -> None:
 def _failure(exercise_id: str, exercise: Exercise, finding: Finding) -> str:
     if finding.unwritten:
         return f"Exercise {exercise_id} is not written yet: put your code in place of `raise NotImplementedError()`."
-    when = f" (at {finding.when} of virtual time)" if finding.when else ""
+    seen = f"Seen (at {finding.when} of virtual time):" if finding.when else "Seen:    "
     lines = [
         f"Exercise {exercise_id} ({exercise.title}) is not there yet.",
         f"  Required: {finding.requirement}",
-        f"  Seen{when}: {finding.seen}",
+        f"  {seen} {finding.seen}",
     ]
     if finding.look:
         lines.append(f"  Look at:  {finding.look}")
