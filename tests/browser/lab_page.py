@@ -134,6 +134,10 @@ class LabPage:
         output.scroll_into_view_if_needed()
         return output
 
+    def unfold(self) -> None:
+        """Open all folds, for what is folded is hidden, from axe-core too."""
+        self.page.locator(f"{IN_FRONT} details").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
+
     def go_to(self, cell_id: str) -> None:
         """Go by the arrow keys to a cell, from the cell that has the focus."""
         here = "document.activeElement.closest('.jp-Cell')?.dataset.cellId"

@@ -18,6 +18,7 @@ def test_the_notebook_runs_from_top_to_bottom_and_everybody_can_read_it(page, le
         assert page.errors == []
         for trouble in ("Error displaying widget", "Loading widget"):
             expect(page.page.get_by_text(trouble)).to_have_count(0)
+        page.unfold()
         for theme in (LIGHT, DARK):
             page.set_theme(theme)
             page.picture(f"{lesson.stem}, {theme}")
