@@ -269,7 +269,7 @@ def storm(*, duration_s: float = 60, rate_per_s: float = 60) -> dict[str, Run]:
 
     The trigger is the same: for five seconds each request takes 0.3 s longer. Draw each with `views.load`.
     """
-    params = {"duration_s": duration_s, "rate_per_s": rate_per_s}
+    params: dict[str, Any] = {"duration_s": duration_s, "rate_per_s": rate_per_s}
     return {
         "no budget": STORM.run(plan=TRIGGER, budget=0, **params),
         "budget from the beginning": STORM.run(plan=TRIGGER, **params),
