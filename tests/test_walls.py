@@ -146,6 +146,7 @@ def test_a_house_in_order_breaks_nothing(tmp_path: Path) -> None:
         ("early/__init__.py", "from . import scenario"),
         ("early/log.py", "from .missions import MISSIONS"),
         ("early/log.py", "from .questions import RECALL"),
+        ("early/log.py", "from .missions import MISSIONS"),
         ("late/window.py", "from house.early.scenario import run"),
         ("early/log.py", "from house.late.window import Window"),
         ("early/scenario.py", "from house.late.window import Window"),

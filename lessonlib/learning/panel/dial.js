@@ -1,7 +1,7 @@
 // The browser's half of a dial: a native range with a label, and a number field for what a drag cannot hit.
 
 function render({ model, el }) {
-  const id = `dial-${Math.random().toString(36).slice(2)}`; // each view is a module of its own: no counter
+  const id = `dial-${Math.random().toString(36).slice(2)}`; // each widget has a module of its own: a counter would not do
   const { low, high, step, wide, unit, label, help } = Object.fromEntries(
     ["low", "high", "step", "wide", "unit", "label", "help"].map((name) => [name, model.get(name)]));
   const text = document.createElement("label");

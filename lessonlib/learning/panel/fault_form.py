@@ -95,5 +95,5 @@ class FaultForm(widgets.HBox):
                 first = ""
             control = widgets.Text(description=label, value=first, placeholder="left out" if optional else "")
             control.tooltip = meaning(name)
-        width = "170px" if names else "110px"
+        width = "170px" if names or optional else "110px"
         return labelled(control, f"fault-field failure-lab-fault-{name}", width=width)
