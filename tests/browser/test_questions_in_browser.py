@@ -71,7 +71,9 @@ def test_a_prediction_is_noted_and_compared_with_what_happened(notebook):
     form(notebook, "predict").get_by_label("certain").check()
     expect(remarks(notebook, "predict")).to_contain_text(f"Noted: {letter(wrong)}, certain.")
     said = remarks(notebook, "compare")
-    expect(said).to_contain_text(f"You predicted {letter(wrong)}, certain of it, and that is not what happened.")
+    expect(said).to_contain_text(
+        f"You predicted {letter(wrong)}, certain of it, and that is not what happened."
+    )
     expect(said).to_contain_text(words(PREDICTION.options[wrong].feedback))
     [right] = PREDICTION.right
     expect(said).to_contain_text(f"What happened is {letter(right)}")
