@@ -437,7 +437,7 @@ def test_the_living_panel_hides_its_own_static_picture_and_no_other(monkeypatch:
         ({"mine": InventoryManager}, "write for instance mine={'publisher': MyPublisher}"),
         ({"mine": {"invntory": InventoryManager}}, "did you mean 'inventory'?"),
         ({"mine": {"inventory": InventoryManager()}}, "which cannot be called; give a class or a function"),
-        ({"missions": "9.9"}, "there are no missions of section '9.9'; there are those of 1.5"),
+        ({"missions": "9.9"}, "there are no missions of section '9.9'; there are those of 0.3"),
         ({"missions": [always]}, "or a list of Mission(goal, reached, shown)"),
         ({"views": timeline}, "should be a list of views, for instance [timeline]"),
         ({"views": []}, "should be a list of views"),
