@@ -49,7 +49,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-@pytest.mark.parametrize("words", [[], ["1"], ["01"], [FIRST.name], [FIRST.stem]])
+@pytest.mark.parametrize(
+    "words", [[], [str(FIRST.number)], [f"{FIRST.number:02d}"], [FIRST.name], [FIRST.stem]]
+)
 def test_lab_opens_the_lesson_that_is_named_and_the_first_if_none_is(
     words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +64,7 @@ def test_lab_opens_the_lesson_that_is_named_and_the_first_if_none_is(
     assert env["PATH"].startswith(str(Path(sys.executable).parent))
 
 
-@pytest.mark.parametrize("words", [[], ["1"]])
+@pytest.mark.parametrize("words", [[], [str(FIRST.number)]])
 def test_lab_passes_what_stands_after_two_dashes_to_jupyter(
     words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,7 +260,7 @@ def test_reset_says_where_the_old_notebook_is(
         return root / "new.ipynb", kept and root / kept  # type: ignore[return-value]
 
     replace(monkeypatch, "lessonlib.grading.build", reset_exercise=reset_exercise)
-    assert lesson(monkeypatch, "reset", "1") == 0
+    assert lesson(monkeypatch, "reset", str(FIRST.number)) == 0
     said = capsys.readouterr().out
     assert "new.ipynb" in said and ("old.ipynb" in said) == (kept is not None)
 
