@@ -57,6 +57,10 @@ class Latency:
         """The mean, in seconds."""
         return sum((b - a) * (low + high) / 2 for (a, low), (b, high) in pairwise(self._curve))
 
+    def times(self, factor: float) -> Latency:
+        """Return this latency, with all times multiplied."""
+        return Latency(*(time * factor for _, time in self._curve))
+
     def draw(self, random: Random) -> float:
         """Return a time."""
         u = random.random()

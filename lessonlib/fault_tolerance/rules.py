@@ -28,6 +28,7 @@ SLACK_S = 0.02  # the ledger's and the dead letters' writes, which are no part o
 ENDS = ("ok", "failed", "unknown")
 _NO_BREAKER = ("BulkheadFull", "LedgerFull", "OSError")  # refusals for other reasons
 WELL_SHARE = 0.9  # of the jobs that arrive: a service that does so many has recovered
+LOAD_MAX = 0.8  # above, working off a full queue takes longer than RECOVERS_S, with or without retries
 RECOVERS_S = 15.0  # how long after its trigger an overload may last
 
 
@@ -396,8 +397,10 @@ def overload_ends(history: History) -> Verdict:
     faults = history.of("fault", phase="begins")
     if not limit or not faults:
         return not_exercised("There was no trouble.")
-    if limit["load"] > WELL_SHARE:
-        return not_exercised(f"The load is {limit['load']:.0%} of the capacity: too much on a good day, too.")
+    if limit["load"] > LOAD_MAX:
+        return not_exercised(
+            f"The load is {limit['load']:.0%} of the capacity: it leaves too little to catch up."
+        )
     over_us = round(FaultPlan.parse("; ".join(r.data["fault"] for r in faults)).ends_s * 1e6)
     from_us = over_us + round(RECOVERS_S * 1e6)
     ends = _ends(history)

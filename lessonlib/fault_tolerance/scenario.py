@@ -22,6 +22,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from lessonlib.fault_tolerance import naive, rules
@@ -429,10 +430,13 @@ async def _arrivals(world: World, params: Mapping[str, Any]) -> None:
 
 
 def _build_storm(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
-    workers = max(1, round(params["rate_per_s"] / params["load"] * STORM_LATENCY.mean_s))
-    capacity = workers / STORM_LATENCY.mean_s
+    capacity = params["rate_per_s"] / params["load"]
+    workers = ceil(capacity * STORM_LATENCY.mean_s)
+    latency = STORM_LATENCY.times(
+        workers / (capacity * STORM_LATENCY.mean_s)
+    )  # workers come in whole numbers
     service = _service(
-        world, SERVICES[0], workers=workers, queue_max=round(STORM_QUEUE_S * capacity), latency=STORM_LATENCY
+        world, SERVICES[0], workers=workers, queue_max=round(STORM_QUEUE_S * capacity), latency=latency
     )
     world.record(
         "limits",
@@ -443,7 +447,7 @@ def _build_storm(world: World, parts: Parts, params: Mapping[str, Any]) -> Corou
         tokens=TOKENS,
         token_ratio=TOKEN_RATIO,
         capacity_per_s=round(capacity, 3),
-        load=round(params["rate_per_s"] / capacity, 3),
+        load=params["load"],
     )
     call = _client(world, {SERVICES[0]: service}, params["timeout_s"])
 
@@ -498,7 +502,7 @@ STORM = Scenario(
     },
     params=(
         Param("duration_s", 45, 1, 600, "s", "How long jobs arrive."),
-        Param("rate_per_s", 20, 1, 200, "jobs/s", "How many jobs arrive in a second."),
+        Param("rate_per_s", 20, 5, 200, "jobs/s", "How many jobs arrive in a second."),
         Param("load", 0.75, 0.1, 2, "of capacity", "What share of the service's capacity that is."),
         Param("timeout_s", 1.0, 0.3, 10, "s", "How long a client waits for an answer."),
         Param("retry_delay_s", 0.25, 0.01, 10, "s", "The longest wait before the first retry."),
