@@ -32,12 +32,13 @@ from lessonlib.fault_tolerance.bulkhead import Bulkhead
 from lessonlib.fault_tolerance.circuit_breaker import CircuitBreaker
 from lessonlib.fault_tolerance.deadline import within
 from lessonlib.fault_tolerance.dependency import Dependency, Latency, Rejected, Unavailable
+from lessonlib.fault_tolerance.mystery import Breaker
 from lessonlib.fault_tolerance.processor import FaultTolerantProcessor
 from lessonlib.fault_tolerance.retry import TRANSIENT, RetryPolicy
 from lessonlib.fault_tolerance.rules import CALLER, SERVICES
 from lessonlib.lab.faults import Burst, ClockSkew, Crash, Fault, HandlerError, Poison
 from lessonlib.lab.rules import nothing_died
-from lessonlib.lab.scenario import Param, Parts, Scenario
+from lessonlib.lab.scenario import Param, Parts, Run, Scenario
 from lessonlib.lab.world import Node, World
 
 LANES = (CALLER, *SERVICES)  # from top to bottom in pictures
@@ -403,6 +404,15 @@ CALLS = Scenario(
     horizon_s=4,
     small={"duration_s": 12, "rate_per_s": 8, "open_s": 1.0},
 )
+
+
+def mystery() -> Run:
+    """The run of the diagnose exercise: our system, with the breaker of `mystery.py` in it."""
+    return CALLS.run(
+        parts={"breaker": Breaker},
+        plan="2s..4s outage mail; at 4600ms poison mail",
+        **CALLS.small,
+    )
 
 
 # ---- Many clients, one service ---------------------------------------------------------------------------
