@@ -2,6 +2,7 @@
 
 - `contention`: Marc Brooker's back-off experiment (AWS Architecture Blog, *Exponential Backoff And Jitter*, 2015).
 - `comeback`: clients that failed together, and when they come back.
+- `probes`: clients that meet a half-open breaker at once.
 - `amplification`: what retries do when every layer of a system has its own.
 - `storm`: an overload that outlives its cause, and the budget that ends it (Bronson et al., *Metastable Failures in
   Distributed Systems*, HotOS 2021).
@@ -27,7 +28,8 @@ from lessonlib.fault_tolerance.backoff import (
     no_jitter,
 )
 from lessonlib.fault_tolerance.budget import RetryBudget
-from lessonlib.fault_tolerance.errors import CallFailed
+from lessonlib.fault_tolerance.circuit_breaker import CircuitBreaker
+from lessonlib.fault_tolerance.errors import CallFailed, CircuitOpen
 from lessonlib.fault_tolerance.retry import RetryPolicy
 from lessonlib.fault_tolerance.scenario import STORM
 from lessonlib.lab.loop import simulate
@@ -179,6 +181,43 @@ def comeback(
 
         await asyncio.gather(*(client(number) for number in range(clients)))
         return times
+
+    return simulate(main())
+
+
+# ---- Clients at a half-open breaker ----------------------------------------------------------------------
+
+
+def probes(permits: int, *, clients: int = 50) -> int:
+    """Open a breaker, wait, and let clients call at once; return how many of them reach the service.
+
+    Args:
+        permits: how many probes the half-open breaker lets through.
+        clients: how many call at the same moment.
+    """
+    whole("clients", clients, least=1)
+    reached = 0
+
+    async def down() -> None:
+        raise ConnectionError("down")
+
+    async def slow() -> None:
+        nonlocal reached
+        reached += 1
+        await asyncio.sleep(0.1)
+
+    async def main() -> int:
+        breaker = CircuitBreaker(window_calls=5, half_open_permits=permits, open_s=1.0)
+
+        async def one(function: Any) -> None:
+            with contextlib.suppress(ConnectionError, CircuitOpen):
+                await breaker.call(function)
+
+        for _ in range(5):
+            await one(down)
+        await asyncio.sleep(1)
+        await asyncio.gather(*(one(slow) for _ in range(clients)))
+        return reached
 
     return simulate(main())
 

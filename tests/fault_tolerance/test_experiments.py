@@ -14,6 +14,7 @@ from lessonlib.fault_tolerance.experiments import (
     comeback,
     contention,
     curves,
+    probes,
     storm,
 )
 
@@ -59,6 +60,10 @@ def test_who_failed_together_comes_back_together_unless_there_is_jitter():
     assert comeback(full_jitter) == comeback(full_jitter)
 
 
+def test_a_half_open_breaker_lets_through_as_many_as_it_has_permits_and_no_more():
+    assert (probes(50), probes(3), probes(3, clients=2)) == (50, 3, 2)
+
+
 def test_three_attempts_in_each_of_five_layers_are_243_calls():
     found = {row.where: row.calls for row in amplification()}
     assert found["every layer"] == 3**5 == 243
@@ -77,6 +82,8 @@ def test_what_cannot_be_measured_is_refused():
         lambda: contention(clients=(0,)),
         lambda: contention(strategies=("hope",)),
         lambda: contention(runs=0),
+        lambda: probes(3, clients=0),
+        lambda: probes(0),
         lambda: amplification(layers=0),
         lambda: amplification(layers=30),
         lambda: amplification(attempts=0),
