@@ -374,7 +374,7 @@ def _kept(history: History) -> tuple[set[int], set[int]]:
     }
     pending: dict[str, int] = {}
     for record in history.of("written", "replaced", file="ledger"):
-        for entry in record.data.get("records") or (record.data["record"],):
+        for entry in record.data["records"] if record.kind == "replaced" else (record.data["record"],):
             if "accepted" in entry and (number := _number(entry["event"])) is not None:
                 pending[str(entry["accepted"])] = number
             elif "settled" in entry:

@@ -261,3 +261,10 @@ def test_a_claim_of_success_without_an_effect_is_a_loss():
     served = Record(8, "served", "mail", {"event": 1, "ok": True, "took_s": 0.1, "wanted": True})
     assert rules.never_lost(History([limits(), served, ok])).status == "holds"
     assert "never did it" in rules.never_lost(History([limits(), ok])).sentence
+
+
+def test_a_ledger_that_is_cleared_while_nothing_is_pending_can_be_judged():
+    """A run so long that the ledger was replaced by an empty one: no record to look at, and nothing pending."""
+    run = CALLS.run(plan=OUTAGE["plan"], duration_s=120)
+    assert [] in [r.data["records"] for r in run.history.of("replaced", file="ledger")]
+    assert run.verdict(LOST).status == "holds" and not run.broken
