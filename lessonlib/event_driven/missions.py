@@ -5,7 +5,6 @@ from __future__ import annotations
 from lessonlib.event_driven.rules import SUBSCRIBERS
 from lessonlib.lab.faults import Crash, HandlerError, Loss, Poison, SlowHandler
 from lessonlib.lab.history import History
-from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
 from lessonlib.learning.missions import Mission, Runs
 
@@ -14,7 +13,6 @@ REACHES = "every acknowledged order reaches every subscriber"
 STOCK_ONCE = "an order leaves the stock once"
 SHORTEST_S = 1.05  # a little above what breaks the rule about delays
 LAG_MIN = 15
-EXERCISED_MIN = 10  # of ORDERS' eleven rules
 
 
 def _status(run: Run, rule: str) -> str:
@@ -23,10 +21,6 @@ def _status(run: Run, rule: str) -> str:
 
 def _keeps_everything(run: Run) -> bool:
     return not run.broken
-
-
-def _exercised(run: Run) -> list[Verdict]:
-    return [verdict for verdict in run.verdicts if verdict.status != "not exercised"]
 
 
 # ---- 1.5 -------------------------------------------------------------------------------------------------
@@ -130,8 +124,7 @@ def _taken_twice(runs: Runs) -> bool:
 
 def _put_to_the_test(runs: Runs) -> bool:
     run = runs["pattern"]
-    return len(_exercised(run)) >= EXERCISED_MIN and _keeps_everything(run)
-
+    return len(_exercised(run)) >= 
 
 MISSIONS: dict[str, tuple[Mission, ...]] = {
     "1.5": (
@@ -188,8 +181,7 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
             "(source, id), and so does its inventory, which writes them in one record with the effect.",
         ),
         Mission(
-            f"Put at least {EXERCISED_MIN} rules to the test with one plan, and let the pattern keep them all.",
-            _put_to_the_test,
+            f"Put at least {            _put_to_the_test,
             "A rule that was not exercised says nothing. The faults that exercise most are those that the rules "
             "speak of: poison, a rewind, a subscriber in trouble, a call that is made again.",
         ),
