@@ -5,6 +5,7 @@ from __future__ import annotations
 from lessonlib.event_driven.rules import SUBSCRIBERS
 from lessonlib.lab.faults import Crash, HandlerError, Loss, Poison, SlowHandler
 from lessonlib.lab.history import History
+from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
 from lessonlib.learning.missions import Mission, Runs
 
@@ -21,6 +22,10 @@ def _status(run: Run, rule: str) -> str:
 
 def _keeps_everything(run: Run) -> bool:
     return not run.broken
+
+
+def _exercised(run: Run) -> list[Verdict]:
+    return [verdict for verdict in run.verdicts if verdict.status != "not exercised"]
 
 
 # ---- 1.5 -------------------------------------------------------------------------------------------------
@@ -124,7 +129,8 @@ def _taken_twice(runs: Runs) -> bool:
 
 def _put_to_the_test(runs: Runs) -> bool:
     run = runs["pattern"]
-    return len(_exercised(run)) >= 
+    return len(_exercised(run)) == len(run.verdicts) and _keeps_everything(run)
+
 
 MISSIONS: dict[str, tuple[Mission, ...]] = {
     "1.5": (
@@ -181,7 +187,8 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
             "(source, id), and so does its inventory, which writes them in one record with the effect.",
         ),
         Mission(
-            f"Put at least {            _put_to_the_test,
+            "Put every rule to the test with one plan, and let the pattern keep them all.",
+            _put_to_the_test,
             "A rule that was not exercised says nothing. The faults that exercise most are those that the rules "
             "speak of: poison, a rewind, a subscriber in trouble, a call that is made again.",
         ),
