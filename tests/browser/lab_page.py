@@ -248,7 +248,12 @@ def _is_undecided_for_a_reason(node: dict[str, Any]) -> bool:
 
     - There is a sign such as ✓ and no letter.
     - A head that spans rows is "overlapped" by the rows after its first.
+    - A span that breaks over lines is, as a rectangle, larger than its letters and "partially overlaps" its neighbours.
     """
     reasons = [reason["data"] for reason in node["any"]]
     keys = {reason.get("messageKey") for reason in reasons if isinstance(reason, dict)}
-    return "nonBmp" in keys or ("bgOverlap" in keys and "rowspan" in node["html"])
+    return (
+        "nonBmp" in keys
+        or ("bgOverlap" in keys and "rowspan" in node["html"])
+        or ("elmPartiallyObscuring" in keys and node["html"].startswith("<span"))
+    )
