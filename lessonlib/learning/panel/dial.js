@@ -41,7 +41,14 @@ function render({ model, el }) {
     model.set("value", value);
     model.save_changes();
   };
-  range.addEventListener("input", () => set(toValue(range.value)));
+  range.addEventListener("input", () => {
+    const before = model.get("value");
+    const moved = Math.sign(range.value - Math.round(toPosition(before)));
+    const value = toValue(range.value);
+    // Low on a wide scale one position is less than one step; an arrow key must move it all the same.
+    set(value === before ? fit(before + moved * step) : value);
+    show();
+  });
   field.addEventListener("change", () => {
     if (field.value !== "") set(fit(Number(field.value)));
     show();
