@@ -72,7 +72,8 @@ def to_csv(report: Report) -> str:
     The columns are `submission, lesson, points, possible, badges, problem` and one with the points of each exercise of
     the lessons that were graded, empty where a submission has no such exercise; a stretch exercise has 0.
     """
-    exercises = dict.fromkeys(result.exercise for entry in report.submissions for result in entry.results)
+    found = {result.exercise for entry in report.submissions for result in entry.results}
+    exercises = sorted(found, key=lambda exercise: [int(part) for part in exercise.split(".")])
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["submission", "lesson", "points", "possible", "badges", "problem", *exercises])
