@@ -49,7 +49,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-@pytest.mark.parametrize("words", [[], ["1"], ["01"], [FIRST.name], [FIRST.stem]])
+@pytest.mark.parametrize(
+    "words", [[], [str(FIRST.number)], [f"{FIRST.number:02d}"], [FIRST.name], [FIRST.stem]]
+)
 def test_lab_opens_the_lesson_that_is_named_and_the_first_if_none_is(
     words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +64,7 @@ def test_lab_opens_the_lesson_that_is_named_and_the_first_if_none_is(
     assert env["PATH"].startswith(str(Path(sys.executable).parent))
 
 
-@pytest.mark.parametrize("words", [[], ["1"]])
+@pytest.mark.parametrize("words", [[], [str(FIRST.number)]])
 def test_lab_passes_what_stands_after_two_dashes_to_jupyter(
     words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +176,7 @@ def test_reset_says_where_the_old_notebook_is(
         return root / "new.ipynb", kept and root / kept  # type: ignore[return-value]
 
     replace(monkeypatch, "lessonlib.grading.build", reset_exercise=reset_exercise)
-    assert lesson(monkeypatch, "reset", "1") == 0
+    assert lesson(monkeypatch, "reset", str(FIRST.number)) == 0
     said = capsys.readouterr().out
     assert "new.ipynb" in said and ("old.ipynb" in said) == (kept is not None)
 
@@ -190,16 +192,23 @@ def test_an_error_of_ours_is_one_sentence_without_a_traceback(
     assert capsys.readouterr().err == "Cell 'a' has no end: add '### END SOLUTION'.\n"
 
 
-def test_outside_a_clone_the_installed_one_is_used(
-    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+def test_progress_shows_a_table_and_the_next_step(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    assert cli.find_root(root / "notebooks") == root
-    monkeypatch.setattr(cli, "__file__", str(root / "lessonlib" / "cli.py"))
-    assert cli.find_root(elsewhere) == root
-    monkeypatch.setattr(cli, "__file__", str(elsewhere / "lessonlib" / "cli.py"))
-    with pytest.raises(LessonError, match="go to your clone"):
-        cli.find_root(elsewhere)
+    monkeypatch.setenv("LESSON_PIECES", str(root / "my_pieces"))
+    monkeypatch.setattr("lessonlib.learning.record._here", {"1.1": 10})
+    assert lesson(monkeypatch, "progress") == 0
+    said = capsys.readouterr().out
+    assert "10 of 100" in said and "Mastery" in said and "Next: exercise " in said
+
+
+def test_progress_says_what_is_wrong_with_its_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LESSON_PIECES", str(root))
+    (root / "progress.json").write_text("[bold]broken")
+    assert lesson(monkeypatch, "progress") == 0
+    assert "progress.json was broken: it is kept as progress.broken-1.json" in capsys.readouterr().out
 
 
 def test_help_loads_nothing_heavy() -> None:

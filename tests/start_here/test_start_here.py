@@ -1,0 +1,141 @@
+"""What is particular to lesson 0: its exercises' other right answers, its incident, missions, recall, and its programs."""
+
+import ast
+import asyncio
+import importlib.util
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from lessonlib.learning import CheckFailed, check
+from lessonlib.learning.missions import Runs, missions
+from lessonlib.learning.questions import recall_bank
+from lessonlib.lessons import LESSONS
+from lessonlib.start_here.checks import said
+from lessonlib.start_here.puzzle import morning
+from lessonlib.start_here.scenario import COUNTER, incident
+
+ROOT = Path(__file__).parents[2]
+LESSON = LESSONS[0]
+
+
+def notebook(folder):
+    return nbformat.read(ROOT / folder / f"{LESSON.stem}.ipynb", as_version=4)
+
+
+def answers():
+    spec = importlib.util.spec_from_file_location("answers", Path(__file__).with_name("answers.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_lesson_0_is_the_first():
+    assert (LESSON.number, LESSON.name) == (0, "start_here")
+
+
+def test_more_right_answers_pass(capsys):
+    for id_, given in answers().ALSO_RIGHT.items():
+        for answer in given:
+            check(id_, answer)
+            assert f"Exercise {id_} passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("id_", ["0.1", "0.2", "0.3"])
+@pytest.mark.parametrize(
+    "nonsense", [None, 7, "text", print, object(), lambda: None, lambda: (1, 2, 3), dict]
+)
+def test_what_is_no_answer_at_all_gets_a_sentence(id_, nonsense):
+    with pytest.raises(CheckFailed):
+        check(id_, nonsense)
+
+
+@pytest.mark.parametrize("given", ["", "ABC", "AAAAAAAAAA", "AFGBDEHICJK", [1, 2], ["AF", None]])
+def test_letters_that_are_not_those_of_the_program_get_a_sentence(given):
+    with pytest.raises(CheckFailed, match=r"Each letter from A to J occurs once|order\(\) returns a str"):
+        check("0.1", lambda: given)
+
+
+def test_the_puzzles_program_says_the_same_on_a_real_loop(monkeypatch):
+    sleep, letters = asyncio.sleep, []
+    monkeypatch.setattr(asyncio, "sleep", lambda seconds: sleep(seconds / 50))
+    asyncio.run(morning(letters.append))
+    assert "".join(letters) == said()
+
+
+def test_the_report_of_exercise_0_2_is_the_line_that_replays_the_incident():
+    [goal] = [cell for cell in notebook("solutions").cells if cell["id"] == "0-2-goal"]
+    assert incident().replay in goal.source
+    assert eval(incident().replay, {"COUNTER": COUNTER}).history == incident().history
+
+
+def test_of_the_incidents_faults_one_alone_does_the_harm():
+    run = incident()
+    harmless = [
+        fault
+        for fault in run.plan
+        if not COUNTER.run("textbook", plan=str(fault), seed=run.seed, **run.params).broken
+    ]
+    assert [type(fault).__name__ for fault in run.plan if fault not in harmless] == ["SlowWrite"]
+
+
+REACHING = [
+    ("1s..1.2s slow-write by 250ms for till-2", {}),
+    ("0s..2s slow-read by 300ms", {}),
+    ("", {"rate_per_s": 60}),
+    ("1s..2s give-up till-2 after 3ms", {}),
+]
+
+
+@pytest.mark.parametrize(("mission", "reaching"), list(zip(missions("0.3"), REACHING, strict=True)))
+def test_a_mission_is_reached_by_its_own_plan_and_not_from_the_start(mission, reaching):
+    plan, params = reaching
+    assert mission.reached(Runs(COUNTER, plan=plan, **params))
+    assert not mission.reached(Runs(COUNTER))
+    assert not mission.reached(Runs(COUNTER, plan="1s..1.2s slow-write by 120ms for till-2"))
+
+
+def test_later_lessons_find_enough_to_recall():
+    assert len(recall_bank(LESSON)) >= 6
+
+
+def test_no_term_is_defined_twice_in_the_lesson():
+    prose = "\n".join(c.source for c in notebook("notebooks").cells if c.cell_type == "markdown")
+    terms = [term.lower() for term in re.findall(r"\*\*(.+?)\*\*", prose)]
+    assert len(terms) == len(set(terms)) > 10
+
+
+def test_the_programs_of_part_1_say_what_they_say_on_a_real_loop_too(monkeypatch, capsys):
+    """In the same order; only the clock's time differs."""
+
+    def timeless(text):
+        return [
+            re.sub(r"^[\d.e+]+ s ", "", line) for line in text.splitlines() if "UnseenFailure" not in line
+        ]
+
+    import lessonlib.lab
+
+    sleep, timeout = asyncio.sleep, asyncio.timeout
+    names = {}
+    for cell in notebook("notebooks").cells:
+        if cell.cell_type != "code" or not cell["id"].startswith(("setup", "s1-")):
+            continue
+        if not any(isinstance(node, ast.AsyncFunctionDef) for node in ast.parse(cell.source).body):
+            if cell["id"] == "setup":
+                exec(cell.source, names)
+            continue
+        said_in = {}
+        for where in ("virtual", "real"):
+            with monkeypatch.context() as patch:
+                names["simulate"] = lessonlib.lab.simulate
+                if where == "real":
+                    names["simulate"] = asyncio.run
+                    patch.setattr(asyncio, "sleep", lambda seconds: sleep(seconds / 20))
+                    patch.setattr(asyncio, "timeout", lambda seconds: timeout(seconds / 20))
+                capsys.readouterr()
+                exec(cell.source, names)
+                said_in[where] = timeless(capsys.readouterr().out)
+        assert said_in["real"] == said_in["virtual"], cell["id"]
+        assert said_in["real"]
