@@ -87,7 +87,7 @@ class PortError(LessonError):
     """A port was asked for something it cannot do."""
 
 
-_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 def plain(value: Any) -> Any:
@@ -101,14 +101,17 @@ def plain(value: Any) -> Any:
         return value
     try:
         if kind is dict:
-            for key in value:
+            copy = value.copy()
+            for key, part in copy.items():
                 if type(key) is not str:
                     raise PortError(
                         f"a message or record may only have str keys, not {key!r}; write str(key) instead"
                     )
-            return {k: v if type(v) in _SCALARS else plain(v) for k, v in value.items()}
+                if type(part) not in _SCALARS:
+                    copy[key] = plain(part)
+            return copy
         if kind is list or kind is tuple:
-            return [v if type(v) in _SCALARS else plain(v) for v in value]
+            return [part if type(part) in _SCALARS else plain(part) for part in value]
     except RecursionError:
         raise PortError(
             "a message or record may not contain itself, nor be nested hundreds of levels deep; "

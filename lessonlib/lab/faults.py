@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 from lessonlib.errors import LessonError
@@ -484,12 +484,13 @@ def _match(elements: Iterable[_Element], tokens: list[str], attempt: _Attempt) -
         attempt.at += 1
 
 
-def _parse_clause(clause: str, position: int) -> Fault:
+@lru_cache(maxsize=1_000)  # rules read the faults of a history again and again
+def _parse_clause(clause: str, position: int, kinds: tuple[type[Fault], ...]) -> Fault:
     tokens = clause.replace("|", " | ").replace(">", " > ").split()
     tokens = re.sub(r"\s*,\s*", ",", " ".join(tokens)).split()
     best: _Attempt | None = None
     wanted: list[str] = []
-    for kind in KINDS:
+    for kind in kinds:
         if not kind.form:
             continue
         attempt = _Attempt()
@@ -536,7 +537,8 @@ class FaultPlan:
         if not isinstance(text, str):
             raise FaultError(f"a plan is a line of text or a FaultPlan, not {text!r:.60}")
         clauses = [c for c in re.split(r"[;\n]", text) if c.strip()]
-        return cls(tuple(_parse_clause(clause, i) for i, clause in enumerate(clauses, 1)))
+        kinds = tuple(KINDS)
+        return cls(tuple(_parse_clause(clause, i, kinds) for i, clause in enumerate(clauses, 1)))
 
     def __str__(self) -> str:
         return "; ".join(str(fault) for fault in self.faults)

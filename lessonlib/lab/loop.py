@@ -163,6 +163,7 @@ class VirtualLoop(_LoopBase):
         self._next_check = min(STEPS_BETWEEN_COLLECTIONS, max_steps + 1)
         self._open = False
         self._closed = False
+        self._frozen = False  # whether objects were kept from garbage collection
         self.keep_going = False  # whether a broken callback of the program is kept in `broken`, not raised
         self.broken: list[tuple[int, str, BaseException]] = []  # (time, host's name, error)
         self._stray: list[BaseException] = []
@@ -304,7 +305,8 @@ class VirtualLoop(_LoopBase):
             self._closed = True
             interrupt = self._bury()
             sys.dont_write_bytecode = bytecode
-            gc.unfreeze()
+            if self._frozen:  # else leave alone what others have frozen
+                gc.unfreeze()
             if collecting:
                 gc.enable()
             for module, name, _, real in _STAND_INS:
@@ -389,6 +391,7 @@ class VirtualLoop(_LoopBase):
         self.failed = self.unseen()  # what was looked at meanwhile need not be kept
         gc.collect()
         gc.freeze()
+        self._frozen = True
         self._next_check = min(self.steps + STEPS_BETWEEN_COLLECTIONS, self.max_steps + 1)
 
     def _callback_broke(self, error: BaseException, context: Context) -> None:

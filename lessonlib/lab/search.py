@@ -210,12 +210,17 @@ def search(
 
 @contextmanager
 def _collecting_by_hand() -> Iterator[None]:
-    """Leave garbage alone for the while: Python would look through it after each of hundreds of small runs."""
+    """Leave garbage alone for the while: Python would look through it after each of hundreds of small runs.
+
+    What was there before is no garbage of the search, so its own collections need not look at that either.
+    """
     collecting = gc.isenabled()
     gc.disable()
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         if collecting:
             gc.enable()
 
