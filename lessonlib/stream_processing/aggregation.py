@@ -17,13 +17,12 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from heapq import heappop, heappush
 from operator import add as plus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from lessonlib.errors import LessonError
-from lessonlib.event_driven.arguments import function, text
+from lessonlib.event_driven.arguments import able, function, text
 from lessonlib.stream_processing.arguments import duration_s
 from lessonlib.stream_processing.watermark import Watermark
-from lessonlib.stream_processing.windows import SessionWindows, SlidingWindows, Window, Windows
+from lessonlib.stream_processing.windows import SessionWindows, Window, Windows
 
 
 class Result(NamedTuple):
@@ -89,10 +88,8 @@ class WindowedAggregation:
         allowed_lateness_s: float | timedelta = 0,
         on_late: Callable[[LateEvent], Any] | None = None,
     ) -> None:
-        if not isinstance(windows, SlidingWindows | SessionWindows):
-            raise LessonError(f"windows={windows!r:.60} are none; give for instance TumblingWindows(60)")
-        if not isinstance(watermark, Watermark):
-            raise LessonError(f"watermark={watermark!r:.60} is none; give for instance Watermark(delay_s=5)")
+        able("windows", windows, ("assign",), example="windows such as TumblingWindows(60)")
+        able("watermark", watermark, ("observe", "tick", "end"), example="a Watermark such as Watermark(5)")
         function("add", add, example="a function of (aggregate, value)")
         function("merge", merge, example="a function of two aggregates")
         if on_late is not None:
@@ -105,7 +102,7 @@ class WindowedAggregation:
         self._open: dict[Window, dict[str, _Cell]] = {}
         self._reported: set[Window] = set()  # closed, and kept for the allowed lateness
         self._due: list[tuple[float, Window]] = []  # a heap: when to look at a window again
-        self._sessions: dict[str, list[Window]] | None = {} if isinstance(windows, SessionWindows) else None
+        self._sessions: dict[str, list[Window]] | None = {} if hasattr(windows, "meet") else None
 
     @property
     def open_cells(self) -> int:
@@ -160,8 +157,9 @@ class WindowedAggregation:
 
     def _met(self, key: str, window: Window) -> tuple[Window, list[Window]]:
         """Return the session that an event's window becomes, and the open sessions that become part of it."""
-        assert self._sessions is not None and isinstance(self.windows, SessionWindows)
-        met = [other for other in self._sessions.get(key, ()) if self.windows.meet(window, other)]
+        assert self._sessions is not None
+        meet = cast(SessionWindows, self.windows).meet
+        met = [other for other in self._sessions.get(key, ()) if meet(window, other)]
         start = min([window.start_s, *(other.start_s for other in met)])
         end = max([window.end_s, *(other.end_s for other in met)])
         return Window(start, end), met

@@ -67,6 +67,7 @@ class StreamProcessor:
         buffer_max: how many events may wait for a partition, besides the batch in work; left out, two batches.
         overflow: what happens when so many wait: "block", "drop_newest", "drop_oldest" or "fail".
         on_drop: called with (event, partition) for each event that is dropped.
+        make_buffer: makes the buffer of a partition, from `buffer_max` and `overflow`.
         attempts_max: how often an event is handed to its handler before it becomes a dead letter.
         retry_delay_s: the wait before the second attempt; doubled before each further one.
         dead_letters: where an event goes after its last attempt.
@@ -91,6 +92,7 @@ class StreamProcessor:
         buffer_max: int | None = None,
         overflow: str = "block",
         on_drop: Callable[[Event, int], Any] | None = None,
+        make_buffer: Callable[[int, str], Buffer] = Buffer,
         attempts_max: int = 5,
         retry_delay_s: float = 0.2,
         dead_letters: DeadLetterQueue | None = None,
@@ -109,6 +111,7 @@ class StreamProcessor:
         whole("buffer_max", buffer_max, least=batch_size)  # a batch must be able to fill
         if on_drop is not None:
             function("on_drop", on_drop, example="a function of (event, partition)")
+        function("make_buffer", make_buffer, example="a function of (size_max, overflow), such as Buffer")
         whole("attempts_max", attempts_max, least=1)
         seconds("retry_delay_s", retry_delay_s)
         if state is not None:
@@ -130,7 +133,7 @@ class StreamProcessor:
         self._offsets: dict[str, int] = {}
         self._handlers: dict[str, BatchHandler] = {}
         self._partitions = [
-            _Partition(self, number, Buffer(buffer_max, overflow)) for number in range(partition_count)
+            _Partition(self, number, make_buffer(buffer_max, overflow)) for number in range(partition_count)
         ]
         self._intake = asyncio.Event()  # cleared while a checkpoint is taken
         self._intake.set()
