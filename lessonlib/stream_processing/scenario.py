@@ -41,7 +41,7 @@ from lessonlib.lab.faults import (
     SlowNode,
 )
 from lessonlib.lab.rules import nothing_died
-from lessonlib.lab.scenario import Param, Parts, Scenario
+from lessonlib.lab.scenario import Param, Parts, Run, Scenario
 from lessonlib.lab.world import Node, World
 from lessonlib.stream_processing import naive, rules
 from lessonlib.stream_processing.aggregation import LateEvent, WindowedAggregation
@@ -50,6 +50,7 @@ from lessonlib.stream_processing.checkpoint import Checkpoint
 from lessonlib.stream_processing.coordinator import GroupCoordinator, sticky
 from lessonlib.stream_processing.departures import AIRPORTS, HOUR_S, departures
 from lessonlib.stream_processing.group import ConsumerGroup
+from lessonlib.stream_processing.mystery import SharedWatermark
 from lessonlib.stream_processing.partitioner import KeyPartitioner
 from lessonlib.stream_processing.processor import StreamProcessor
 from lessonlib.stream_processing.topic import Topic
@@ -723,3 +724,14 @@ GROUP = Scenario(
     horizon_s=3,
     small={"flights": 16, "partitions": 4, "rate_per_s": 10},
 )
+
+
+def mystery() -> Run:
+    """The run of the diagnose exercise: our counter, with the watermark of `mystery.py` in it."""
+    return WINDOWS.run(
+        parts={"watermark": SharedWatermark},
+        plan="1s..2s delay 500ms from EWR",
+        flights=300,
+        delay_min=15,
+        idle_min=0,
+    )
