@@ -3,7 +3,7 @@
 The records that these rules read, by scenario:
 
 BATCHES: `configured` (buffer, batch_size, window_s, work_s); `invoke`, `ok`, ... of op "process" with `number`, `key`,
-`seq`, `type` and, for a poison event, `poison`; `placed` (key, partition, incarnation); `handled` (number, key, seq);
+`seq`, `kind` and, for a poison event, `poison`; `placed` (key, partition, incarnation); `handled` (number, key, seq);
 `depth` (partition, depth); `shed` (number) for an event that was dropped on purpose; letters in "dead-letters".
 
 WINDOWS: `configured` (size_s, delay_s, idle_s, speed, sources); `arrived` (number, key, time_s, source); `result` (key,
@@ -91,7 +91,7 @@ def handled_or_aside(history: History) -> Verdict:
     if away := gone(history):
         return not_exercised(f"{' and '.join(sorted(away))} never came back.")
     return broken(
-        f"Event {lost[0]} ({taken[lost[0]].get('type')} of {taken[lost[0]].get('key')}) was taken at "
+        f"Event {lost[0]} ({taken[lost[0]].get('kind')} of {taken[lost[0]].get('key')}) was taken at "
         f"{seconds(taken[lost[0]].t_us)} and never handled nor set aside"
         + (f"; nor were {_in_a_row(lost[1:])}." if lost[1:] else "."),
         taken[lost[0]],
@@ -174,7 +174,7 @@ def prompt(history: History) -> Verdict:
         if got is None or got.t_us > deadline:
             when = "never" if got is None else f"after {seconds(got.t_us - ok.t_us)}"
             return broken(
-                f"Event {number} ({ok.get('type')} of {ok.get('key')}) was taken, nothing was wrong, and it was handled "
+                f"Event {number} ({ok.get('kind')} of {ok.get('key')}) was taken, nothing was wrong, and it was handled "
                 f"{when}; the window is {setting['window_s']:g} s.",
                 ok,
                 at_us=deadline,
@@ -401,6 +401,7 @@ def _ideal_watermark(history: History, setting: Mapping[str, Any]) -> list[tuple
         if source:
             latest[source], heard[source] = max(latest[source], time_s), t_us
         awake = [s for s in latest if not idle_us or t_us - heard[s] < idle_us]
+        awake = awake or [s for s in latest if heard[s] == max(heard.values())]
         value = min((latest[s] for s in awake), default=-inf) - setting["delay_s"]
         if value > (steps[-1][1] if steps else -inf):
             steps.append((t_us, value, len(awake) < len(latest)))

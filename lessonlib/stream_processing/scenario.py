@@ -244,7 +244,7 @@ async def _offer(world: World, event: dict[str, Any]) -> None:
     }
     for _ in range(TRIES_MAX):
         done = await world.invoke(
-            "processor", "process", lambda memory: memory["process"](event), type=event["type"], **about
+            "processor", "process", lambda memory: memory["process"](event), kind=event["type"], **about
         )
         if done is not None:
             return
