@@ -129,7 +129,7 @@ def _build_batches(world: World, parts: Parts, params: Mapping[str, Any]) -> Cor
     world.record(
         "configured",
         "processor",
-        buffer=params["buffer"],
+        buffer=max(params["buffer"], params["batch_size"]),
         batch_size=params["batch_size"],
         window_s=window_s,
         work_s=work_s,

@@ -67,6 +67,9 @@ class Watermark:
         moment("time_s", time_s)
         if not isinstance(source, str):
             text("source", source, example="JFK")
+        if now_s is not None:
+            moment("now_s", now_s)
+            self._advance(now_s)  # until now the source may have been idle
         if time_s > self._latest.get(source, -inf):
             self._latest[source] = time_s
             if len(self._latest) > SOURCES_MAX:
@@ -74,7 +77,6 @@ class Watermark:
                     f"source={source!r:.60} is one too many; give at most {SOURCES_MAX} sources"
                 )
         if now_s is not None:
-            moment("now_s", now_s)
             self._heard[source] = now_s
         return self._advance(now_s)
 
