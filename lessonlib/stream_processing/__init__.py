@@ -4,10 +4,13 @@ from lessonlib.stream_processing.aggregation import LateEvent, Result, WindowedA
 from lessonlib.stream_processing.assignment import assign_partitions, moves
 from lessonlib.stream_processing.buffer import Buffer, BufferFull, StreamClosed
 from lessonlib.stream_processing.checkpoint import Checkpoint, Saved
+from lessonlib.stream_processing.coordinator import GroupCoordinator
+from lessonlib.stream_processing.group import ConsumerGroup
 from lessonlib.stream_processing.murmur import murmur2
 from lessonlib.stream_processing.partitioner import KeyPartitioner, entity_key
 from lessonlib.stream_processing.processor import StreamProcessor
 from lessonlib.stream_processing.ring import ConsistentHashRing, jump_hash
+from lessonlib.stream_processing.topic import Topic
 from lessonlib.stream_processing.watermark import Watermark
 from lessonlib.stream_processing.windows import SessionWindows, SlidingWindows, TumblingWindows, Window
 
@@ -16,6 +19,8 @@ __all__ = [
     "BufferFull",
     "Checkpoint",
     "ConsistentHashRing",
+    "ConsumerGroup",
+    "GroupCoordinator",
     "KeyPartitioner",
     "LateEvent",
     "Result",
@@ -24,6 +29,7 @@ __all__ = [
     "SlidingWindows",
     "StreamClosed",
     "StreamProcessor",
+    "Topic",
     "TumblingWindows",
     "Watermark",
     "Window",

@@ -153,7 +153,11 @@ class GroupCoordinator:
             async with self._lock:
                 await self._load()
                 if not self._hear(member, incarnation):
-                    return {"hold": {}, "drop": sorted(map(int, holding)), "events": {}}
+                    return {
+                        "hold": {},
+                        "drop": [[int(p), epoch] for p, (epoch, _) in holding.items()],
+                        "events": {},
+                    }
                 await self._rebalance({(p, epoch) for p, epoch in released})
                 changed = self._changed
             answer = await self._news(member, holding)
@@ -168,11 +172,8 @@ class GroupCoordinator:
             released = []
 
     async def _news(self, member: str, holding: dict[str, list[int]]) -> dict[str, Any]:
-        mine = {
-            p: owner.epoch
-            for p, owner in self._owners.items()
-            if owner.member == member and self._target.get(p) == member
-        }
+        owned = {p: owner.epoch for p, owner in self._owners.items() if owner.member == member}
+        mine = {p: epoch for p, epoch in owned.items() if self._target.get(p) == member}
         held = {int(p): (epoch, offset) for p, (epoch, offset) in holding.items()}
         fresh = {p: epoch for p, epoch in mine.items() if held.get(p, (0, 0))[0] != epoch}
         events = {}
@@ -183,7 +184,11 @@ class GroupCoordinator:
                     events[str(p)] = [[number, event.to_dict()] for number, event in found]
         return {
             "hold": {str(p): {"epoch": epoch, **self._saved_of(p)} for p, epoch in sorted(fresh.items())},
-            "drop": sorted(p for p in held if p not in mine),
+            # Also what it owns and has not even begun to read: only its word sets a partition free.
+            "drop": [
+                *([p, epoch] for p, (epoch, _) in held.items() if p not in owned),
+                *([p, epoch] for p, epoch in sorted(owned.items()) if p not in mine),
+            ],
             "events": events,
         }
 

@@ -98,10 +98,9 @@ class ConsumerGroup:
             wait_s=self._poll_wait_s,
         )
         self._released = []
-        for p in news["drop"]:
-            held = self._held.pop(p, None)
-            if held is not None:
-                self._released.append([p, held.epoch])
+        for p, epoch in news["drop"]:
+            self._held.pop(p, None)
+            self._released.append([p, epoch])
         for p, given in news["hold"].items():
             state = self._initial() if given["state"] is None else given["state"]
             self._held[int(p)] = _Held(given["epoch"], given["offset"], state)

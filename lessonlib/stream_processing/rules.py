@@ -3,7 +3,7 @@
 The records that these rules read, by scenario:
 
 BATCHES: `configured` (buffer, batch_size, window_s, work_s); `invoke`, `ok`, ... of op "process" with `number`, `key`,
-`seq`, `type` and, for a poison event, `poison`; `placed` (key, partition, incarnation); `handled` (number, key, seq);
+`seq`, `kind` and, for a poison event, `poison`; `placed` (key, partition, incarnation); `handled` (number, key, seq);
 `depth` (partition, depth); `shed` (number) for an event that was dropped on purpose; letters in "dead-letters".
 
 WINDOWS: `configured` (size_s, delay_s, idle_s, speed, sources); `arrived` (number, key, time_s, source); `result` (key,
@@ -91,7 +91,7 @@ def handled_or_aside(history: History) -> Verdict:
     if away := gone(history):
         return not_exercised(f"{' and '.join(sorted(away))} never came back.")
     return broken(
-        f"Event {lost[0]} ({taken[lost[0]].get('type')} of {taken[lost[0]].get('key')}) was taken at "
+        f"Event {lost[0]} ({taken[lost[0]].get('kind')} of {taken[lost[0]].get('key')}) was taken at "
         f"{seconds(taken[lost[0]].t_us)} and never handled nor set aside"
         + (f"; nor were {_in_a_row(lost[1:])}." if lost[1:] else "."),
         taken[lost[0]],
@@ -174,7 +174,7 @@ def prompt(history: History) -> Verdict:
         if got is None or got.t_us > deadline:
             when = "never" if got is None else f"after {seconds(got.t_us - ok.t_us)}"
             return broken(
-                f"Event {number} ({ok.get('type')} of {ok.get('key')}) was taken, nothing was wrong, and it was handled "
+                f"Event {number} ({ok.get('kind')} of {ok.get('key')}) was taken, nothing was wrong, and it was handled "
                 f"{when}; the window is {setting['window_s']:g} s.",
                 ok,
                 at_us=deadline,
@@ -307,12 +307,12 @@ def promise_is_kept(history: History) -> Verdict:
         heard[source] = record.t_us
         late_by_s = latest.get(source, -inf) - time_s
         behind += late_by_s > 0
-        if 0 < late_by_s <= setting["delay_s"] and source not in slept:
-            judged += 1
+        if late_by_s <= setting["delay_s"] and source not in slept:
+            judged += late_by_s > 0
             if record.data["number"] in late:
                 return broken(
-                    f"Event {record.data['number']} from {source} was {late_by_s / 60:g} minutes behind, within the "
-                    f"{setting['delay_s'] / 60:g} that are allowed, and was called late.",
+                    f"Event {record.data['number']} from {source} was {max(late_by_s, 0) / 60:g} minutes behind its source's "
+                    f"latest, within the {setting['delay_s'] / 60:g} that are allowed, and was called late.",
                     record,
                     late[record.data["number"]],
                 )
@@ -401,6 +401,7 @@ def _ideal_watermark(history: History, setting: Mapping[str, Any]) -> list[tuple
         if source:
             latest[source], heard[source] = max(latest[source], time_s), t_us
         awake = [s for s in latest if not idle_us or t_us - heard[s] < idle_us]
+        awake = awake or [s for s in latest if heard[s] == max(heard.values())]
         value = min((latest[s] for s in awake), default=-inf) - setting["delay_s"]
         if value > (steps[-1][1] if steps else -inf):
             steps.append((t_us, value, len(awake) < len(latest)))
@@ -440,17 +441,17 @@ def counted_once(history: History) -> Verdict:
                 kept.get("state") if record.data["file"] == "checkpoint" and isinstance(kept, dict) else kept
             )
             proof = record
-    return _judge_counts(history, _recount(logged), saved, proof)
+    return _judge_counts(_recount(logged), saved, proof, gone(history))
 
 
-def _judge_counts(history: History, expected: dict[str, int], counted: Any, proof: Record | None) -> Verdict:
+def _judge_counts(expected: dict[str, int], counted: Any, proof: Record | None, away: set[str]) -> Verdict:
     if not expected or proof is None:
         return not_exercised("Nothing was logged.")
     counts = counted if isinstance(counted, dict) else {}
     wrong = [a for a in sorted(expected.keys() | counts.keys()) if expected.get(a, 0) != counts.get(a, 0)]
     if not wrong:
         return holds(f"{sum(expected.values())} events, each counted once.")
-    if away := gone(history):
+    if away:
         return not_exercised(f"{' and '.join(sorted(away))} never came back.")
     one = wrong[0]
     return broken(
@@ -505,7 +506,7 @@ def reads_to_the_end(history: History) -> Verdict:
         return holds(f"It stands at {offset} of {end}.")
     if away := gone(history):
         return not_exercised(f"{' and '.join(sorted(away))} never came back.")
-    return broken(f"It stands at {offset} of {end}.", *([proof] if proof else []))
+    return broken(f"It stands at {offset} of {end}.", proof or history.of("written", file="log")[-1])
 
 
 # ---- A group ---------------------------------------------------------------------------------------------
@@ -548,7 +549,7 @@ def group_counts_once(history: History) -> Verdict:
         for airline, count in (state if isinstance(state, dict) else {}).items():
             together[airline] = together.get(airline, 0) + count
     logged = [r.data["record"]["event"] for r in history.of("written", file="topic")]
-    return _judge_counts(history, _recount(logged), together, proof)
+    return _judge_counts(_recount(logged), together, proof, _nobody_left(history))
 
 
 @rule("a count that was saved never goes back")
@@ -627,12 +628,15 @@ def group_reads_to_the_end(history: History) -> Verdict:
         return not_exercised("The topic is empty.")
     if not behind:
         return holds(f"{len(ends)} partitions, {sum(ends.values())} events.")
-    away = gone(history)
-    if "broker" in away or (away and len(away) >= len(_workers(history))):
+    if away := _nobody_left(history):
         return not_exercised(f"{' and '.join(sorted(away))} never came back.")
     p = behind[0]
-    return broken(f"Partition {p} stands at {offsets.get(p, 0)} of {ends[p]}.")
+    last = [r for r in history.of("written", file="topic") if r.data["record"]["partition"] == p][-1]
+    return broken(f"Partition {p} stands at {offsets.get(p, 0)} of {ends[p]}.", last)
 
 
-def _workers(history: History) -> set[str]:
-    return {member for record in history.of("assigned") for member in record.data["members"]}
+def _nobody_left(history: History) -> set[str]:
+    """Return who never came back, if nobody else could do their work: the broker, or all workers."""
+    away = gone(history)
+    workers = {member for record in history.of("assigned") for member in record.data["members"]}
+    return away if "broker" in away or workers <= away else set()

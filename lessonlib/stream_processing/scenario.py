@@ -130,7 +130,7 @@ def _build_batches(world: World, parts: Parts, params: Mapping[str, Any]) -> Cor
     world.record(
         "configured",
         "processor",
-        buffer=params["buffer"],
+        buffer=max(params["buffer"], params["batch_size"]),
         batch_size=params["batch_size"],
         window_s=window_s,
         work_s=work_s,
@@ -245,7 +245,7 @@ async def _offer(world: World, event: dict[str, Any]) -> None:
     }
     for _ in range(TRIES_MAX):
         done = await world.invoke(
-            "processor", "process", lambda memory: memory["process"](event), type=event["type"], **about
+            "processor", "process", lambda memory: memory["process"](event), kind=event["type"], **about
         )
         if done is not None:
             return

@@ -67,6 +67,9 @@ class Watermark:
         moment("time_s", time_s)
         if not isinstance(source, str):
             text("source", source, example="JFK")
+        if now_s is not None:
+            moment("now_s", now_s)
+            self._advance(now_s)  # until now the source may have been idle
         if time_s > self._latest.get(source, -inf):
             self._latest[source] = time_s
             if len(self._latest) > SOURCES_MAX:
@@ -74,7 +77,6 @@ class Watermark:
                     f"source={source!r:.60} is one too many; give at most {SOURCES_MAX} sources"
                 )
         if now_s is not None:
-            moment("now_s", now_s)
             self._heard[source] = now_s
         return self._advance(now_s)
 
@@ -93,14 +95,23 @@ class Watermark:
             if (heard := self._heard.get(source)) is not None and now_s - heard >= self.idle_after_s
         )
 
+    def _awake(self, now_s: float) -> list[str]:
+        """Return the sources that count. When all are idle, the one that fell silent last was the last to count; so
+        the answer does not depend on how often one looks. (Flink then takes the furthest of all.)"""
+        asleep = self.idle(now_s)
+        awake = [source for source in self._latest if source not in asleep]
+        if awake or not asleep:
+            return awake
+        heard = {source: self._heard[source] or 0.0 for source in asleep}
+        return [source for source in asleep if heard[source] == max(heard.values())]
+
     def _advance(self, now_s: float | None) -> float:
         latest = self._latest
         if self.idle_after_s is not None and now_s is not None:
             for source in latest:  # who has never been heard of is silent since we began to listen
                 if self._heard.get(source) is None:
                     self._heard[source] = now_s
-            asleep = self.idle(now_s)
-            slowest = min((t for source, t in latest.items() if source not in asleep), default=-inf)
+            slowest = min((latest[source] for source in self._awake(now_s)), default=-inf)
         else:
             slowest = min(latest.values(), default=-inf)
         if slowest - self.delay_s > self._value:

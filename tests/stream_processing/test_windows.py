@@ -117,11 +117,17 @@ def test_an_idle_source_holds_nobody_until_it_speaks_again():
     assert mark.observe(500, source="JFK", now_s=32) == 130, "but it counts again"
 
 
-def test_when_all_are_idle_the_watermark_stays():
+@pytest.mark.parametrize("every", [1, 7, 1000])
+def test_when_all_are_idle_the_last_to_fall_silent_decides_however_often_one_looks(every):
     mark = Watermark(0, sources=["JFK", "LGA"], idle_after_s=10)
-    mark.observe(5, source="JFK", now_s=0)
     mark.observe(9, source="LGA", now_s=0)
-    assert mark.tick(1000) == 5
+    mark.observe(5, source="JFK", now_s=0)
+    mark.observe(6, source="JFK", now_s=3)
+    for now in range(3, 2000, every):
+        mark.tick(now)
+    assert mark.value == 6
+    mark.observe(8, source="LGA", now_s=2000)
+    assert mark.value == 9 and mark.observe(7, source="JFK", now_s=2000) == 9
 
 
 # ---- Aggregation -----------------------------------------------------------------------------------------
