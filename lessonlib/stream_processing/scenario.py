@@ -360,6 +360,7 @@ def _build_windows(world: World, parts: Parts, params: Mapping[str, Any]) -> Cor
         delay_s=params["delay_min"] * 60,
         idle_s=params["idle_min"] * 60,
         speed=speed,
+        began_s=began_s,
         sources=list(AIRPORTS),
     )
     arrived: list[int] = []
