@@ -16,10 +16,10 @@ import json
 from lessonlib.stream_processing.scenario import BATCHES, GROUP, RESTORE, WINDOWS
 
 TROUBLE = {
-    "BATCHES": "200ms..1s fail delayed 50%; 0s..1s slow-handler scheduled by 300ms; at 200ms poison departed; "
+    "BATCHES": "200ms..1s fail departed 50%; 0s..1s slow-handler scheduled by 300ms; at 200ms poison departed; "
     "400ms..700ms hot N249JB; at 500ms burst 8; at 800ms deploy processor; at 300ms pause processor for 200ms",
     "WINDOWS": "0s..2s reorder 30% by 1s; 1s..2s idle JFK; at 2s pause LGA for 500ms; 1s..3s delay 1s from EWR",
-    "RESTORE": "at 300ms crash worker for 500ms; after write 9 to log crash source for 300ms; 0s..2s lose 20%; "
+    "RESTORE": "after write 2 to state crash worker for 500ms; at 900ms crash worker for 500ms; after write 9 to log crash source for 300ms; 0s..2s lose 20%; "
     "1s..2s fail-disk worker 30%; 0s..2s duplicate 30%",
     "GROUP": "at 500ms crash worker-1 for 3s; at 1s pause worker-2 for 6s; 0s..2s lose 20%; 0s..3s reorder 30% by 300ms; "
     "after write 9 to topic crash broker for 300ms; 0s..2s duplicate 30%; 1s..2s fail worker-3 50%",
