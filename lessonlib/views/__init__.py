@@ -7,6 +7,7 @@ load(run)         how many events went to each partition, and which key is hot
 depth(run)        how many events wait for each partition, over time, and the bound
 windows(run)      event time against arrival: the watermark, late events, when windows were reported
 assignment(run)   who reads which partition, before and after each rebalance
+waiting(runs)     how many events a watermark called late, and how long results were waited for
 verdicts(runs)    what the rules say, and the line that gives the run again
 
 Pictures of measurements are in `lessonlib.views.measurements`, which alone needs matplotlib.
@@ -22,6 +23,7 @@ from lessonlib.views.partition_load import load
 from lessonlib.views.picture import Picture, Table, View, ViewError
 from lessonlib.views.run_timeline import timeline
 from lessonlib.views.verdict_table import verdicts
+from lessonlib.views.waiting_table import waiting
 
 __all__ = [
     "DEFAULT_MARKS",
@@ -37,5 +39,6 @@ __all__ = [
     "load",
     "timeline",
     "verdicts",
+    "waiting",
     "windows",
 ]
