@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help lab test grade notebooks build format clean
+.PHONY: help lab test grade doctor notebooks build format clean
 
 python := .venv/bin/python
 lesson := $(python) -m lessonlib.cli
@@ -22,6 +22,7 @@ endef
 help:
 	@echo "make lab        open JupyterLab on the first lesson"
 	@echo "make grade      grade your own exercises/"
+	@echo "make doctor     try what the lessons need, and say what to do where something fails"
 	@echo "make test       everything that must hold: format, lint, types, walls, tests, notebooks"
 	@echo "make build      write exercises/ anew from solutions/"
 	@echo "make notebooks  run notebooks/ and solutions/ again and store their outputs"
@@ -37,6 +38,10 @@ grade:
 	$(call set_up,lab)
 	@echo "Grading exercises/."
 	@$(lesson) grade exercises
+
+doctor:
+	$(call set_up,lab)
+	@$(lesson) doctor
 
 build:
 	$(call set_up,lab)
