@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
 from math import inf
@@ -536,6 +536,8 @@ async def _publish_all(world: World, params: Mapping[str, Any], node: str) -> No
     """Append the departures one after the other, each again until it is acknowledged."""
     for number, event in enumerate(_departure_events(params["flights"]), 1):
         await asyncio.sleep(max(0.0, number / params["rate_per_s"] - world.now_s))
+        for hot in world.in_force(HotKey, "")[:1]:
+            event = replace(event, subject=hot.key)
         for _ in range(TRIES_MAX):
             append = partial(_call, "append", event)
             done = await world.invoke(node, "append", append, number=number, timeout_s=30)
@@ -635,11 +637,13 @@ RESTORE = Scenario(
 
 # ---- A group ---------------------------------------------------------------------------------------------
 
-WORKERS = ("worker-1", "worker-2", "worker-3")
+WORKERS_MAX = 8
+WORKERS = ("worker-1", "worker-2", "worker-3")  # those that faults are drawn for
 
 
 def _build_group(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
     partition_of = KeyPartitioner(params["partitions"])
+    work_s = params["work_ms"] / 1000
 
     def broker(node: Node) -> Awaitable[None]:
         topic = Topic(params["partitions"], node.ports.disk)
@@ -669,7 +673,7 @@ def _build_group(world: World, parts: Parts, params: Mapping[str, Any]) -> Corou
     def worker(node: Node) -> Awaitable[None]:
         async def count(partition: int, events: Any, state: dict[str, int]) -> None:
             slow = world.active(SlowHandler, node.name)
-            await asyncio.sleep(0.001 * len(events) + (slow.by_s if slow is not None else 0))
+            await asyncio.sleep(work_s * len(events) + (slow.by_s if slow is not None else 0))
             if world.active(HandlerError, node.name) is not None:
                 raise ConnectionError(f"{node.name} cannot reach its database")
             for event in events:
@@ -686,8 +690,8 @@ def _build_group(world: World, parts: Parts, params: Mapping[str, Any]) -> Corou
         return work
 
     world.node("broker", broker)
-    for name in WORKERS[: params["workers"]]:
-        world.node(name, worker)
+    for number in range(1, params["workers"] + 1):
+        world.node(f"worker-{number}", worker)
     return _publish_all(world, params, "broker")
 
 
@@ -702,9 +706,10 @@ GROUP = Scenario(
         _param("flights", 120, 1, FLIGHTS_MAX, "flights", FLIGHTS),
         _param("rate_per_s", 30, 1, 10_000, "events/s", "How many departures are logged in a second."),
         _param("partitions", 6, 1, 64, "partitions", "Partitions of the topic."),
-        _param("workers", 3, 3, 3, "workers", "Members of the group."),
+        _param("workers", 3, 1, WORKERS_MAX, "workers", "Members of the group."),
+        _param("work_ms", 1, 0, 1_000, "ms", "How long a worker takes for an event."),
     ),
-    faults=(*WORLD_FAULTS, OneWayPartition, SlowHandler, HandlerError),
+    faults=(*WORLD_FAULTS, OneWayPartition, SlowHandler, HandlerError, HotKey),
     rules=(
         rules.group_counts_once,
         rules.never_back,
@@ -715,6 +720,7 @@ GROUP = Scenario(
     targets={
         "node": ("broker", *WORKERS),
         "target": WORKERS,
+        "key": ("N560UW", "N846UA"),
         "file": (
             "topic",
             "owners",

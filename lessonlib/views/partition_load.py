@@ -8,7 +8,7 @@ from typing import Any
 from lessonlib.lab.scenario import Run
 from lessonlib.views.legend import Legend
 from lessonlib.views.picture import Picture, ViewError, listing, name_of
-from lessonlib.views.svg import BLUE, GREY, INK, PANEL, RED, RULE, WIDTH, Sheet, shorten, text_width
+from lessonlib.views.svg import BLUE, GREY, PANEL, RED, RULE, WIDTH, Sheet, shorten, text_width
 
 PARTITIONS_MAX = 64
 _BAR, _GAP = 16.0, 5.0
