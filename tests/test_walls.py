@@ -155,6 +155,7 @@ def test_a_house_in_order_breaks_nothing(tmp_path: Path) -> None:
         ("early/log.py", "def late():\n    from .scenario import run"),
         ("early/__init__.py", "from .checks import EXERCISES"),
         ("early/__init__.py", "from . import scenario"),
+        ("early/log.py", "from .missions import MISSIONS"),
         ("early/log.py", "from .questions import RECALL"),
         ("late/window.py", "from house.early.scenario import run"),
         ("early/log.py", "from house.late.window import Window"),

@@ -14,7 +14,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 from IPython.display import display
@@ -35,6 +35,8 @@ from lessonlib.learning.panel.searching import SearchRow
 from lessonlib.learning.panel.slices import Latest
 from lessonlib.learning.panel.watched import STEPS_MAX, describe, watched
 from lessonlib.views import View, timeline, verdicts
+
+T = TypeVar("T")
 
 MINE = "mine"
 QUIET_S = 0.03  # a slider rests
@@ -118,7 +120,8 @@ class FailureLab:
         search: the row that searches.
         message, picture, verdicts, missions: what is shown, as HTML.
         access: says what has changed to those who cannot see it.
-        runs: the runs that are shown now.
+        runs: the runs that are shown now, by system.
+        shown: the picture and the table of verdicts that are shown now.
         root: the widget that holds them all.
     """
 
@@ -148,7 +151,8 @@ class FailureLab:
         self._loading = False
         self._kept = Missions(missions)
         self._build(values, system or next(iter(systems)), str(FaultPlan.parse(plan)), seed)
-        self.runs = self._runs_now()
+        self.runs: dict[str, Run] = {}
+        self.shown: tuple[View, ...] = ()
         self._latest = Latest(self.refresh, self._say_that_it_waits)
         self.refresh()
         self._static = self._static_output()
@@ -234,25 +238,32 @@ class FailureLab:
             try:
                 runs = self._runs_now()
                 run = watched(lambda: runs[self.system.value])
-                self.picture.value = watched(lambda: self._views[self.view.value](run).html)
-                self.verdicts.value = watched(lambda: verdicts(list(runs.values())).html)
+                picture = watched(lambda: self._views[self.view.value](run))
             except (Exception, KeyboardInterrupt) as error:  # the last good picture stays
                 self._complain(f"{describe(error)}\nBelow stands the last run that worked.")
                 return
-            self.runs = runs
-            remarks = _remarks(run)
-            self.message.value = note("\n".join(remarks))
-            try:
-                reached = watched(lambda: self._kept.look(runs))
-            except (Exception, KeyboardInterrupt) as error:
-                self._complain(f"A mission could not be judged. {describe(error)}")
-                return
+            self.picture.value = picture.html
+            troubles: list[str] = []
+
+            def attempt(what: str, call: Callable[[], T]) -> T | None:
+                try:
+                    return watched(call)
+                except (Exception, KeyboardInterrupt) as error:
+                    troubles.append(f"{what}: {describe(error)}")
+                    return None
+
+            for name in runs:
+                attempt(name, lambda name=name: runs[name])  # type: ignore[misc]
+            self.runs = {name: runs.made[name] for name in runs if name in runs.made}
+            table = attempt("verdicts", lambda: verdicts(list(self.runs.values())))
+            self.verdicts.value = table.html if table is not None else ""
+            self.shown = (picture,) if table is None else (picture, table)
+            new = None if troubles else attempt("a mission", lambda: self._kept.look(runs))
             self.missions.value = mission_list(self._kept)
-            self._say(
-                " ".join(
-                    [*(f"Mission reached: {m.goal} {m.shown}" for m in reached), *_broken(runs), *remarks]
-                )
-            )
+            remarks = _remarks(run)
+            self.message.value = "".join(map(wrong, troubles)) + note("\n".join(remarks))
+            reached = [f"Mission reached: {mission.goal} {mission.shown}" for mission in new or ()]
+            self._say(" ".join([*reached, *troubles, *_broken(self.runs), *remarks]))
 
     def load(self, *, system: str | None = None, plan: str, seed: int, params: Mapping[str, Any]) -> None:
         """Put all of this into the controls, and run it once."""
@@ -300,12 +311,11 @@ class FailureLab:
     # ---- What it leaves in the notebook ------------------------------------------------------------------
 
     def _static_output(self) -> tuple[str, str]:
-        run = self.runs[self.system.value]
-        picture, table = self._views[self.view.value](run), verdicts(list(self.runs.values()))
-        html = f"{self.missions.value}{picture.html}{table.html}"
+        views = "".join(view.html for view in self.shown) or self.message.value
+        html = self.missions.value + views
         self._static_class = "failure-lab-static-" + hashlib.sha256(html.encode()).hexdigest()[:10]
         goals = [f"Mission: {mission.goal}" for mission in self._kept.all]
-        words = "\n".join([*goals, picture.describe(), table.describe()])
+        words = "\n".join([*goals, *(view.describe() for view in self.shown)])
         return f'<div class="{self._static_class}">{html}</div>', words
 
     def describe(self) -> str:
@@ -324,7 +334,7 @@ class FailureLab:
         display({"text/html": self._static[0], "text/plain": self._static[1]}, raw=True)
 
 
-def _broken(runs: Runs) -> list[str]:
+def _broken(runs: Mapping[str, Run]) -> list[str]:
     """Say for each system how many rules are broken."""
     return [
         f"{name}: {len(run.broken) or 'no'} rule{'s' * (len(run.broken) != 1)} broken."

@@ -29,6 +29,9 @@ class Runs(Mapping[str, Run]):
         scenario: what is run.
         systems: left out, the scenario's own.
         plan, seed, max_steps, params: as `Scenario.run` takes them.
+
+    Attributes:
+        made: the runs that have been made so far.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class Runs(Mapping[str, Run]):
         self.plan = FaultPlan.parse(plan)
         self._systems = {name: (name, {}) for name in scenario.systems} if systems is None else systems
         self._arguments = {"plan": self.plan, "seed": seed, "max_steps": max_steps, **params}
-        self._runs: dict[str, Run] = {}
+        self.made: dict[str, Run] = {}
 
     def __getitem__(self, name: str) -> Run:
         if name not in self._systems:
@@ -53,10 +56,10 @@ class Runs(Mapping[str, Run]):
             raise LessonError(
                 f"there is no system {name!r} here; choose from {known}{did_you_mean(name, self._systems)}"
             )
-        if name not in self._runs:
+        if name not in self.made:
             system, parts = self._systems[name]
-            self._runs[name] = self.scenario.run(system, parts=parts, **self._arguments)
-        return self._runs[name]
+            self.made[name] = self.scenario.run(system, parts=parts, **self._arguments)
+        return self.made[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._systems)

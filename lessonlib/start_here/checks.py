@@ -10,7 +10,7 @@ from lessonlib.lab.history import History
 from lessonlib.lab.loop import simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import PSEUDOCODE, Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
 from lessonlib.start_here import rules
 from lessonlib.start_here.puzzle import morning
 from lessonlib.start_here.scenario import COUNTER, incident
@@ -329,14 +329,12 @@ EXERCISES: dict[str, Exercise] = {
                 "lock around the write alone",
                 lambda run, verdict: _lost(run, verdict),
                 "The writes come one after the other, yet each writes what it had read before. The read belongs inside too.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "never opened again",
                 lambda run, verdict: verdict.rule == BLOCKS,
                 "Whoever gave up had closed the door behind it and never opened it. `async with lock` opens it on every way "
                 "out, cancellation too.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "spins",

@@ -160,8 +160,7 @@ PREDICTIONS = {
         ],
     ),
     "0-9": Prediction(
-        "No fault, forty sales a second, a hundred days, each with a seed of its own. On how many days does the counter lose a "
-        "sale?",
+        "A hundred days like this, each with a seed of its own. On how many of them does the counter lose a sale?",
         [
             Option(
                 "on none: without a fault there is nothing to go wrong",

@@ -18,7 +18,7 @@ from lessonlib.start_here import naive, rules
 from lessonlib.start_here.counter import Counter
 
 TILLS = ("till-1", "till-2", "till-3")
-LANES = ("shop", *TILLS)  # from top to bottom in pictures
+LANES = ("shop", *TILLS)
 
 _till: ContextVar[str] = ContextVar("till", default="shop")  # at which till the current task serves
 
@@ -143,6 +143,7 @@ COUNTER = Scenario(
         nothing_died(),
     ),
     targets={"node": ("shop",), "target": TILLS},
+    lanes=LANES,
     settle_s=5,
     limit_s=300,
     horizon_s=1,

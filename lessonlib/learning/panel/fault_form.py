@@ -69,6 +69,8 @@ class FaultForm(widgets.HBox):
 
     def _choose(self) -> None:
         kind = self.kind.value
+        if kind is None:  # a scenario without faults
+            return
         self.kind.tooltip = (kind.__doc__ or "").strip()
         self.fields = {field.name: self._field(kind, field) for field in dataclasses.fields(kind)}
         self.children = (self.kind, *self.fields.values(), self.button)
