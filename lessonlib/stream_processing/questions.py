@@ -285,7 +285,7 @@ PREDICTIONS = {
                 "Nearly. Three would do that if the keys were equally large *and* went to three different workers.",
             ),
             Option(
-                "about 1300 a second or less",
+                "about 1400 a second, or less",
                 "EWR alone has 36 % of all events, and one worker does them all: 500 / 0.36 is about 1390, and if two airports fall into one partition it is less. The "
                 "other workers have nothing to do.",
                 right=True,
