@@ -98,9 +98,9 @@ def layers() -> list[str]:
 
 
 def lessons_in_the_layers() -> list[Lesson]:
-    """The lessons between the command and what they stand on, also one that readers are not shown yet."""
+    """The lessons between the commands and what they stand on, also one that readers are not shown yet."""
     found = [layer for layer in layers() if " " not in layer]
-    names = reversed(found[found.index("cli") + 1 : found.index("views")])
+    names = reversed(found[found.index("doctor") + 1 : found.index("views")])
     return [Lesson(number, name, name) for number, name in enumerate(names, 1)]
 
 
