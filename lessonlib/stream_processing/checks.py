@@ -1332,7 +1332,8 @@ EXERCISES: dict[str, Exercise] = {
         ),
         cases=(
             Case(
-                "300 departures, counted by the hour",
+                "300 departures, counted by the hour, while messages from JFK are slow",
+                "1s..2s delay 400ms from JFK",
                 rules=(BY_EVENT_TIME,),
                 params={"flights": 300},
             ),
