@@ -9,6 +9,7 @@ import typer
 
 from lessonlib.errors import LessonError
 from lessonlib.lessons import LESSONS, Lesson
+from lessonlib.places import find_root
 
 app = typer.Typer(
     help="Lessons on streaming system design: open them, grade exercises, start one afresh.",
@@ -23,20 +24,6 @@ LessonName = Annotated[
 
 # Read by JupyterLab beside the user's own: no question about news and no look for updates, so no network.
 JUPYTER_CONFIG = Path(__file__).resolve().parent / "jupyter"
-
-
-def find_root(start: Path) -> Path:
-    """Return the checkout: the nearest folder upwards that holds the notebooks, else that of the installed package.
-
-    Raises:
-        LessonError: there is none, as when the package was installed without its notebooks.
-    """
-    for folder in (start, *start.parents, Path(__file__).resolve().parents[1]):
-        if (folder / "notebooks").is_dir() and (folder / "exercises").is_dir():
-            return folder
-    raise LessonError(
-        f"No folder with notebooks/ and exercises/ at or above {str(start)!r}: go to your clone and try again."
-    )
 
 
 def find_lesson(name: str) -> Lesson:
@@ -112,6 +99,27 @@ def grade(
             Path(json).write_text(report.to_json() + "\n", encoding="utf-8")
         except OSError as error:
             raise LessonError(f"The report could not be written to {json!r} ({error.strerror}).") from error
+
+
+@app.command()
+def progress() -> None:
+    """Show what has passed, the points, mastery of each lesson, and the next step."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from lessonlib.learning import record
+    from lessonlib.learning.standing import HEAD, next_words, standings
+
+    find_root(Path.cwd())
+    passed, said = record.passed()
+    found = standings(passed)
+    table = Table(*HEAD)
+    for standing in found:
+        table.add_row(*standing.row)
+    console = Console()
+    console.print(table)
+    for line in filter(None, (next_words(found), said)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -190,16 +190,23 @@ def test_an_error_of_ours_is_one_sentence_without_a_traceback(
     assert capsys.readouterr().err == "Cell 'a' has no end: add '### END SOLUTION'.\n"
 
 
-def test_outside_a_clone_the_installed_one_is_used(
-    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+def test_progress_shows_a_table_and_the_next_step(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    assert cli.find_root(root / "notebooks") == root
-    monkeypatch.setattr(cli, "__file__", str(root / "lessonlib" / "cli.py"))
-    assert cli.find_root(elsewhere) == root
-    monkeypatch.setattr(cli, "__file__", str(elsewhere / "lessonlib" / "cli.py"))
-    with pytest.raises(LessonError, match="go to your clone"):
-        cli.find_root(elsewhere)
+    monkeypatch.setenv("LESSON_PIECES", str(root / "my_pieces"))
+    monkeypatch.setattr("lessonlib.learning.record._here", {"1.1": 10})
+    assert lesson(monkeypatch, "progress") == 0
+    said = capsys.readouterr().out
+    assert "10 of 100" in said and "Mastery" in said and "Next: exercise " in said
+
+
+def test_progress_says_what_is_wrong_with_its_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LESSON_PIECES", str(root))
+    (root / "progress.json").write_text("[bold]broken")
+    assert lesson(monkeypatch, "progress") == 0
+    assert "progress.json was broken: it is kept as progress.broken-1.json" in capsys.readouterr().out
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lessonlib.grading.build import exercise_from, notebook_text
+from lessonlib.grading.build import (
+    exercise_from,
+    ladders_of,
+    notebook_text,
+    points_of,
+    prepared_solution,
+)
 from lessonlib.grading.notebooks import problems
 from lessonlib.learning.check import exercises
 from lessonlib.lessons import LESSONS
@@ -25,6 +31,13 @@ def notebook(folder, lesson):
 def test_the_exercises_are_what_the_solutions_generate(lesson):
     shipped = (ROOT / "exercises" / f"{lesson.stem}.ipynb").read_text(encoding="utf-8")
     assert shipped == notebook_text(exercise_from(notebook("solutions", lesson))), "run `make build`"
+
+
+@EACH_LESSON
+def test_hints_and_points_in_the_solutions_are_those_of_the_checks(lesson):
+    stored = notebook("solutions", lesson)
+    prepared = prepared_solution(stored, points_of(lesson), ladders_of(lesson))
+    assert notebook_text(prepared) == notebook_text(stored), "run `make build`"
 
 
 @EACH_LESSON

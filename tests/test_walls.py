@@ -20,7 +20,7 @@ from lessonlib.lessons import LESSONS, Lesson
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lessonlib"
 
-LABORATORY_SIDE = ("rules", "scenario", "checks")
+LABORATORY_SIDE = ("rules", "scenario", "checks", "questions")
 DRAWS_WITH_MATPLOTLIB = "views.measurements"
 HAS_A_THREAD = "limits"  # the watchdog
 HEAVY = {"numpy", "matplotlib", "scipy", "pandas"}
@@ -154,6 +154,7 @@ def test_a_house_in_order_breaks_nothing(tmp_path: Path) -> None:
         ("early/log.py", "def late():\n    from .scenario import run"),
         ("early/__init__.py", "from .checks import EXERCISES"),
         ("early/__init__.py", "from . import scenario"),
+        ("early/log.py", "from .questions import RECALL"),
         ("late/window.py", "from house.early.scenario import run"),
         ("early/log.py", "from house.late.window import Window"),
         ("early/scenario.py", "from house.late.window import Window"),

@@ -20,7 +20,7 @@ from lessonlib.lab.history import History
 from lessonlib.lab.loop import simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import LOOK, PSEUDOCODE, Case, Exercise, Finding, Hint
 from lessonlib.ports import MemoryDisk, Ports, local_ports
 
 REACHES, WHOLE, ISOLATED = rules.reaches.name, rules.whole.name, rules.isolated.name
@@ -65,12 +65,14 @@ def _id_is_the_same_again(event_id: Any) -> Finding | None:
                 "In a second process, with another salt, hash() gave another id.",
                 look=look,
                 hint="Python salts hash() of a str anew in each process. A digest from hashlib is the same everywhere.",
+                rung=LOOK,
             )
         return Finding(
             required,
             "Two calls with the same order gave two ids.",
             look=look,
             hint="A clock, a counter or a random number is in it. A retry happens later, and is still the same order.",
+            rung=LOOK,
         )
     return None
 
@@ -183,6 +185,7 @@ def _each_once(consume: Any) -> Finding | None:
             required,
             "deliver(offset, event) was called and never ran.",
             hint="It is a coroutine: without `await` in front of it nothing happens.",
+            rung=PSEUDOCODE,
         )
     if delivered == list(range(5)):
         return None
@@ -190,7 +193,7 @@ def _each_once(consume: Any) -> Finding | None:
         ", and so on." if len(delivered) > 8 else "."
     )
     hint = "Does the offset that you read from move on?" if len(delivered) > 5 else ""
-    return Finding(required, seen, hint=hint)
+    return Finding(required, seen, hint=hint, rung=PSEUDOCODE)
 
 
 def _one_behind(run: Run, verdict: Verdict) -> bool:
@@ -292,6 +295,7 @@ def _failed_write(inventory: Any) -> Finding | None:
         f"The disk failed once; at the second delivery {taken} tea were taken in all.",
         hint="It was marked as seen before the effect was durable, so the second try was taken for a repetition. "
         "Mark it after the write.",
+        rung=PSEUDOCODE,
     )
 
 
@@ -309,6 +313,7 @@ def _bounded(inventory: Any) -> Finding | None:
         "With remember_max=100, what is kept in memory does not grow with the number of events.",
         f"After 1500 events a collection of {size} things was held.",
         hint="Forget the oldest id when there are more than remember_max, for instance with OrderedDict.popitem(last=False).",
+        rung=PSEUDOCODE,
     )
 
 
@@ -359,6 +364,7 @@ def _patient(answer: Any) -> Finding | None:
         "A handler that fails twice and then works is given the time: no dead letter.",
         f"It was called {calls} times, and there were {len(letters)} dead letters.",
         hint="Most failures pass. Try up to five times, with a wait in between, before you give up.",
+        rung=PSEUDOCODE,
     )
 
 
@@ -370,6 +376,7 @@ def _gives_up(answer: Any) -> Finding | None:
             required,
             f"After {calls} calls there were {len(letters)} dead letters.",
             hint="One letter an event, after its last attempt, not one for each attempt.",
+            rung=PSEUDOCODE,
         )
     letter = letters[0]
     facts = (letter.offset, letter.error, letter.message, letter.attempts, letter.topic, letter.subscription)
@@ -380,12 +387,14 @@ def _gives_up(answer: Any) -> Finding | None:
             f"attempts {letter.attempts}, topic {letter.topic!r}, subscription {letter.subscription!r}.",
             hint="Whoever opens the letter has nothing else: the last exception's class and words, the true number "
             "of attempts, and where the event stood.",
+            rung=PSEUDOCODE,
         )
     if not letter.first_time < letter.last_time:
         return Finding(
             required,
             "The letter's first_time and last_time are the same, although there were waits between the attempts.",
             hint="Note the time before the first attempt, and again after the last; wait in between.",
+            rung=PSEUDOCODE,
         )
     if replayed != (1, 0):
         return Finding(
@@ -422,6 +431,7 @@ def _next_event(answer: Any) -> Finding | None:
         "Only the event that fails is set aside.",
         f"Of eight events only the one at offset 0 fails; set aside were those at offsets {aside}.",
         hint="The attempts on the disk are of another event. If the record's offset is not this one, start from zero.",
+        rung=PSEUDOCODE,
     )
 
 
@@ -442,7 +452,10 @@ def _diagnosis(answer: Any) -> Finding | None:
             "that rule holds in this run" if rule not in broken else "that rule breaks only as a consequence"
         )
         return Finding(
-            "The broken rule is named.", f"{rule!r}: {seen}.", hint="Print mystery() and read the verdicts."
+            "The broken rule is named.",
+            f"{rule!r}: {seen}.",
+            hint="Print mystery() and read the verdicts.",
+            rung=LOOK,
         )
     if not isinstance(number, int) or not 0 <= number < len(run.history):
         return Finding(
@@ -489,6 +502,15 @@ EXERCISES: dict[str, Exercise] = {
     "1.1": Exercise(
         title="a stable event id",
         points=10,
+        ladder=(
+            "Run `event_id(...)` twice; restart the kernel and run it once more. Which of `hash()`, "
+            "`datetime.now()`, `uuid4()` and `hashlib.sha256(...)` gives the same each time?",
+            "Write type and data down in one fixed way, then take a digest of the text.",
+            "```\n"
+            "text = JSON of [type, data], keys sorted\n"
+            "return the hexadecimal SHA-256 of the text's bytes\n"
+            "```",
+        ),
         probes=(
             ("the id is a name", _id_is_a_name),
             ("the same order again, in another process, later", _id_is_the_same_again),
@@ -501,6 +523,25 @@ EXERCISES: dict[str, Exercise] = {
     "1.2": Exercise(
         title="isolate the subscribers",
         points=15,
+        ladder=(
+            '`FANOUT.run("textbook", plan="1s..3s fail email")`: which call failed, and who has order 10 '
+            "all the same?",
+            "`publish` puts the event into each subscriber's queue and returns. One task for each "
+            "subscriber takes events out of its queue and calls the handler. What the handler raises ends "
+            "there.",
+            "```\n"
+            "worker, for ever:\n"
+            "    event = await queue.get()\n"
+            "    try: await handler(event)\n"
+            "    except Exception: pass  (in production: log it)\n"
+            "\n"
+            "publish:\n"
+            "    make one frozen Event\n"
+            "    for each (handler, queue) of this type:\n"
+            "        start the worker if it does not run yet\n"
+            "        put the event\n"
+            "```",
+        ),
         scenario=FANOUT,
         part="publisher",
         adapt=lambda answer: lambda node: answer(),
@@ -535,12 +576,14 @@ EXERCISES: dict[str, Exercise] = {
                 "one event for all",
                 lambda run, verdict: verdict.rule == UNALTERED,
                 "All handlers hold the same dict. Give each a copy (copy.deepcopy), or one that cannot be changed.",
+                rung=PSEUDOCODE,
             ),
             Hint(
                 "a task that stops at the first exception",
                 lambda run, verdict: verdict.rule == "no task dies unseen",
                 "A handler's exception ended a background task. Catch it where the handler is called, and go on with "
                 "the next event.",
+                rung=PSEUDOCODE,
             ),
         ),
         forbids=("EventPublisher", "Subscription", "EventLog", "Delivery"),
@@ -549,6 +592,22 @@ EXERCISES: dict[str, Exercise] = {
     "1.3": Exercise(
         title="acknowledge after the effect",
         points=15,
+        ladder=(
+            "`mystery()` is a run with a consumer that gets it wrong. When did the cursor pass the order "
+            "that was lost?",
+            "The commit is the promise never to ask for the event again. Promise it when the effect is "
+            "durable. If `deliver` raises, promise nothing: wait a moment and go on from the last "
+            "promise.",
+            "```\n"
+            "try: deliver\n"
+            "on OSError:\n"
+            "    sleep half a second\n"
+            "    offset = committed\n"
+            "    leave the inner loop\n"
+            "commit number + 1\n"
+            "offset = number + 1\n"
+            "```",
+        ),
         scenario=ORDERS,
         part="subscription",
         probes=(("each event once, on a good day", _each_once),),
@@ -579,12 +638,14 @@ EXERCISES: dict[str, Exercise] = {
                 _one_behind,
                 "Every cursor stands one short of the end. The committed offset is the *next* one to read: "
                 "offset + 1.",
+                rung=PSEUDOCODE,
             ),
             Hint(
                 "an exception ends the consumer",
                 lambda run, verdict: verdict.rule == "no task dies unseen" and "OSError" in verdict.sentence,
                 "deliver raised and the consumer ended. Catch OSError, wait a moment, and go on from the committed "
                 "offset.",
+                rung=PSEUDOCODE,
             ),
             Hint(
                 "commit in spite of a failure",
@@ -605,6 +666,21 @@ EXERCISES: dict[str, Exercise] = {
     "1.4": Exercise(
         title="an idempotent inventory",
         points=20,
+        ladder=(
+            '`ORDERS.run("textbook", plan="1s..3s duplicate 50%")`: the same order, twice in the file '
+            '"stock".',
+            "The record of the effect can carry the mark as well: put source and id into it. After a "
+            "restart, the file tells you what was seen. One lock around looking, writing and remembering "
+            "keeps a second delivery out.",
+            "```\n"
+            "under the lock:\n"
+            "    load the ids from the file, once\n"
+            "    if (source, id) is known: return\n"
+            "    append the record, with source and id in it\n"
+            "    remember (source, id)\n"
+            "    forget the oldest beyond remember_max\n"
+            "```",
+        ),
         scenario=ORDERS,
         part="inventory",
         probes=(
@@ -652,6 +728,21 @@ EXERCISES: dict[str, Exercise] = {
     "1.5": Exercise(
         title="dead letters with context and replay",
         points=20,
+        ladder=(
+            "Run the check and look at the crashes in the replayed run. How would the fourth incarnation "
+            "know that there were three before it?",
+            "Write the number of the attempt to the disk *before* the attempt. One record is enough: "
+            "which offset, how many attempts, since when.",
+            "```\n"
+            "read the record; if it is of another offset, start from zero\n"
+            "while attempts < 5:\n"
+            "    attempts += 1; note the first time\n"
+            "    replace the record\n"
+            "    try the handler, and return\n"
+            "    on an exception: remember it, and sleep\n"
+            "put the letter\n"
+            "```",
+        ),
         scenario=ORDERS,
         part="delivery",
         probes=(
@@ -683,11 +774,13 @@ EXERCISES: dict[str, Exercise] = {
                     verdict.rule in (POISON, REACHES) and "never reached" in verdict.sentence
                 ),
                 "Orders behind the poison one never got through. Give up after five attempts.",
+                rung=PSEUDOCODE,
             ),
             Hint(
                 "given up without a letter",
                 lambda run, verdict: verdict.rule == POISON and "no dead letter" in verdict.sentence,
                 "The event was given up and is nowhere. Put a DeadLetter before you return.",
+                rung=PSEUDOCODE,
             ),
         ),
         forbids=("Delivery",),
@@ -696,11 +789,35 @@ EXERCISES: dict[str, Exercise] = {
     "1.6": Exercise(
         title="diagnose",
         points=20,
+        ladder=(
+            "Which order is missing where? `for n, r in enumerate(run.history): ...` and print what "
+            "concerns it. The first order stands at offset 0.",
+            "An order is lost for a subscriber when that subscriber's cursor has passed it and it was not "
+            'handled. The broker keeps cursors in its file "cursors".',
+            'the first record with kind "written", file "cursors", of that subscription, whose offset is '
+            "greater than the lost order's",
+        ),
         probes=(("the rule, the record and the line", _diagnosis),),
     ),
     "1.7": Exercise(
         title="a transactional outbox",
         points=0,
+        ladder=(
+            '`OUTBOX.run("textbook", plan="after write 5 to orders crash shop for 500ms")`',
+            "One record holds the order and the event that announces it. What is not in `sent` yet is "
+            "still to be sent.",
+            "```\n"
+            "place:\n"
+            "    make the event\n"
+            '    append {order, event} to "orders"\n'
+            "\n"
+            "relay, for ever:\n"
+            '    for each record of "orders" beyond the length of "sent":\n'
+            "        append its event to the log\n"
+            '        append a mark to "sent"\n'
+            "    sleep a little\n"
+            "```",
+        ),
         scenario=OUTBOX,
         part="shop",
         cases=(
@@ -760,6 +877,7 @@ EXERCISES: dict[str, Exercise] = {
                     and any(r.data["file"] == "sent" for r in run.history.of("written", node="shop"))
                 ),
                 "It was marked as sent before the log had it. Mark it when append has returned.",
+                rung=PSEUDOCODE,
             ),
             Hint(
                 "two writes",

@@ -7,6 +7,8 @@ A solution cell (`1-2-solution`) marks what the learner is to write:
 
 and a check cell (`1-2-check`) holds the one line `check("1.2", OrderPublisher)`. Both carry nbgrader's metadata
 (schema 3), so that an instructor who has nbgrader can use the notebooks as they are.
+
+The text of an exercise (`1-2-goal`) ends with its hints behind folds, written from `Exercise.ladder`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import ast
 import hashlib
 import importlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -27,10 +28,14 @@ import nbformat
 from nbformat import NotebookNode
 
 from lessonlib.errors import LessonError
+from lessonlib.learning.exercises import Exercise
+from lessonlib.learning.ladder import folds
 from lessonlib.lessons import LESSONS, Lesson
+from lessonlib.places import write_atomically
 
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")  # nbgrader's own words
 IGNORE_OUTPUT = "nbval-ignore-output"
+HINTS = "<!-- What follows is written by `lesson build` from the ladder in checks.py. -->"
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -40,6 +45,7 @@ TRANSIENT_METADATA = ("ExecuteTime", "collapsed", "execution", "scrolled")
 # Lenient about case and the number of signs: a marker that is misspelt must not leave its solution in the exercise.
 _MARKER = re.compile(r"^(?P<indent>\s*)#+\s*(?P<which>BEGIN|END)\s+SOLUTION\b", re.IGNORECASE)
 _GRADED_ID = re.compile(r"(?P<exercise>\d+-\d+)-(?P<role>solution|check)")
+_GOAL_ID = re.compile(r"(\d+-\d+)-goal")
 _DATED = re.compile(r"\.\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(-\d+)?$")
 
 
@@ -55,25 +61,36 @@ def is_backup(path: Path) -> bool:
 
 
 def points_of(lesson: Lesson) -> dict[str, int]:
-    """Return the points of each exercise, from the lesson's `checks.EXERCISES`.
+    """Return the points of each exercise, from the lesson's `checks.EXERCISES`. Raises LessonError if there is none."""
+    return {exercise: entry.points for exercise, entry in _exercises(lesson).items()}
 
-    Raises:
-        LessonError: the lesson has no such table.
-    """
+
+def ladders_of(lesson: Lesson) -> dict[str, tuple[str, ...]]:
+    """Return the hints of each exercise, from the lesson's `checks.EXERCISES`. Raises LessonError if there is none."""
+    return {exercise: entry.ladder for exercise, entry in _exercises(lesson).items()}
+
+
+def _exercises(lesson: Lesson) -> dict[str, Exercise]:
     module = f"lessonlib.{lesson.name}.checks"
     try:
-        exercises = importlib.import_module(module).EXERCISES
+        exercises: dict[str, Exercise] = importlib.import_module(module).EXERCISES
     except (ImportError, AttributeError) as error:
         raise LessonError(
             f"{module}.EXERCISES cannot be read ({error}): it says what each exercise is worth."
         ) from error
-    return {exercise: entry.points for exercise, entry in exercises.items()}
+    return exercises
 
 
 def prepared_solution(
-    solution: NotebookNode, points: Mapping[str, int], *, name: str = "The solution"
+    solution: NotebookNode,
+    points: Mapping[str, int],
+    ladders: Mapping[str, Sequence[str]] | None = None,
+    *,
+    name: str = "The solution",
 ) -> NotebookNode:
-    """Return the solution notebook with ids checked and nbgrader's metadata written anew; its outputs stay.
+    """Return the solution notebook with ids checked, nbgrader's metadata and hints written anew; its outputs stay.
+
+    Without `ladders` the hints stay as well.
 
     Raises:
         LessonError: an id occurs twice, an exercise lacks its solution, its check or its points, or a check cell is
@@ -92,6 +109,11 @@ def prepared_solution(
         seen.add(cell.id)
         for key in TRANSIENT_METADATA:
             cell.metadata.pop(key, None)
+        if ladders is not None and (goal := _GOAL_ID.fullmatch(cell.id)):
+            rungs = ladders.get(goal[1].replace("-", "."), ())
+            cell.source = cell.source.split(HINTS)[0].rstrip()
+            if rungs:
+                cell.source += f"\n\n{HINTS}\n{folds(rungs)}"
         graded = graded_role(cell)
         if graded is None:
             continue
@@ -199,14 +221,6 @@ def notebook_text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write the text beside the file and then put it in its place, so that a crash leaves the old one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)
-
-
 def read_solution(root: Path, lesson: Lesson) -> NotebookNode:
     """Read the lesson's solution notebook.
 
@@ -227,11 +241,12 @@ def build_exercises(
     *,
     lessons: Sequence[Lesson] = LESSONS,
     points: Callable[[Lesson], Mapping[str, int]] = points_of,
+    ladders: Callable[[Lesson], Mapping[str, Sequence[str]]] = ladders_of,
     now: Callable[[], datetime] = datetime.now,
 ) -> list[Path]:
     """Write the exercise notebook of each lesson that has a solution notebook; return their paths.
 
-    The metadata in the solution notebook is brought up to date too. An exercise notebook that someone has worked in
+    The metadata and the hints in the solution notebook are brought up to date too. An exercise notebook that someone has worked in
     is kept beside the new one under a dated name.
 
     Raises:
@@ -243,7 +258,7 @@ def build_exercises(
         if not source.is_file():
             continue
         name = f"solutions/{source.name}"
-        solution = prepared_solution(read_solution(root, lesson), points(lesson), name=name)
+        solution = prepared_solution(read_solution(root, lesson), points(lesson), ladders(lesson), name=name)
         text = notebook_text(exercise_from(solution, name=name))
         if source.read_text(encoding="utf-8") != notebook_text(solution):
             write_atomically(source, notebook_text(solution))

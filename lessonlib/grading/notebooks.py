@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,8 @@ from nbformat import NotebookNode
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 
 from lessonlib.errors import LessonError
-from lessonlib.grading.build import NOTEBOOK_METADATA, TRANSIENT_METADATA, notebook_text, write_atomically
+from lessonlib.grading.build import NOTEBOOK_METADATA, TRANSIENT_METADATA, notebook_text
+from lessonlib.places import MINE_VARIABLE, write_atomically
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT_S = 120
@@ -54,7 +56,8 @@ def execute(paths: Sequence[Path]) -> None:
             resources={"metadata": {"path": str(path.resolve().parent)}},
         )
         try:
-            client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log, not what cells print
+            # stderr is the kernel's own log, not what cells print
+            client.execute(stderr=subprocess.DEVNULL, env=os.environ | {MINE_VARIABLE: ""})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise LessonError(f"{path} stopped in cell {client.running}: {_reason(error)}.") from error
         normalise(notebook)
@@ -97,6 +100,8 @@ def normalise(notebook: NotebookNode) -> None:
         for output in cell.get("outputs", []):
             # Without its state a stored widget shows nothing; its text does.
             output.get("data", {}).pop(WIDGET_VIEW, None)
+        if "outputs" in cell:  # an output that was a widget and nothing else
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
 
 
 def problems(notebook: NotebookNode) -> list[str]:

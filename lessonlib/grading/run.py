@@ -23,6 +23,8 @@ from typing import Any
 
 from pluggy import HookimplMarker
 
+from lessonlib.places import MINE_VARIABLE
+
 hookimpl = HookimplMarker("pytest")
 
 LINE_BYTES_MAX = 200_000
@@ -168,6 +170,7 @@ def _environment(scratch: Path) -> dict[str, str]:
     return kept | {
         "IPYTHONDIR": str(scratch / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+        MINE_VARIABLE: "",
         "LESSON_GRADING": "1",
         "MALLOC_ARENA_MAX": "2",
         "OPENBLAS_NUM_THREADS": "1",

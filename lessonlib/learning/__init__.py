@@ -1,6 +1,21 @@
 """What notebooks call."""
 
+from lessonlib.learning.asking import ask, compare, predict, recall
 from lessonlib.learning.check import CheckFailed, check
+from lessonlib.learning.ladder import hints
+from lessonlib.learning.pieces import mine
 from lessonlib.learning.source import show
+from lessonlib.learning.standing import progress
 
-__all__ = ["CheckFailed", "check", "show"]
+__all__ = [
+    "CheckFailed",
+    "ask",
+    "check",
+    "compare",
+    "hints",
+    "mine",
+    "predict",
+    "progress",
+    "recall",
+    "show",
+]

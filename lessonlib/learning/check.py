@@ -1,14 +1,22 @@
-"""`check("1.2", OrderPublisher)`: is this answer right? Short, the same words each time, and no traceback."""
+"""`check("1.2", OrderPublisher)`: is this answer right? Short, the same words each time, and no traceback.
+
+In a notebook a check does two things more. On success it saves the piece and counts it (`pieces`, `record`). On
+failure it shows, below what it says, the exercise's ladder of hints with the rung open that fits the earliest
+broken requirement: plain Markdown with folds, so it needs no widget and looks the same each time.
+"""
 
 from __future__ import annotations
 
-import importlib
+import sys
 import textwrap
 from typing import Any
 
-from lessonlib.errors import LessonError
-from lessonlib.learning.exercises import Exercise, Finding, judge
-from lessonlib.lessons import LESSONS
+from lessonlib.learning import pieces, record
+from lessonlib.learning.catalogue import exercises, find
+from lessonlib.learning.exercises import RUNGS, Exercise, Finding, judge
+from lessonlib.learning.ladder import Ladder
+
+__all__ = ["CheckFailed", "check", "exercises", "find"]
 
 
 class CheckFailed(AssertionError):
@@ -19,45 +27,60 @@ class CheckFailed(AssertionError):
         return str(self).splitlines()
 
 
-def exercises(lesson_name: str) -> dict[str, Exercise]:
-    """Return a lesson's exercises by id."""
-    module = importlib.import_module(f"lessonlib.{lesson_name}.checks")
-    found: dict[str, Exercise] = module.EXERCISES
-    return found
-
-
-def find(exercise_id: str) -> Exercise:
-    """Return the exercise "1.2". Raises LessonError naming those that there are."""
-    known: dict[str, Exercise] = {}
-    for lesson in LESSONS:
-        known |= exercises(lesson.name)
-    if exercise_id not in known:
-        raise LessonError(f"there is no exercise {exercise_id!r}; there are {', '.join(known)}")
-    return known[exercise_id]
-
-
 def check(exercise_id: str, answer: Any) -> None:
     """Judge `answer` and print what was tested, or raise CheckFailed saying what it breaks first."""
     exercise = find(exercise_id)
     finding = judge(exercise, answer)
+    shell = _notebook()
     if finding is not None:
+        if shell is not None and exercise.ladder and finding.opens:
+            _show_after_this_cell(shell, Ladder(exercise_id, exercise.ladder, opened=finding.opens))
         raise CheckFailed(_failure(exercise_id, exercise, finding)) from None
     print(_success(exercise_id, exercise))  # noqa: T201 - a check's whole purpose is to tell
+    if shell is not None:
+        for said in (pieces.save(exercise_id, answer, shell), record.count(exercise_id, exercise.points)):
+            if said:
+                print("\n".join(textwrap.wrap(said, 100)))  # noqa: T201
+
+
+def _notebook() -> Any:
+    """Return the IPython shell that runs this, or None outside of notebooks."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    return get_ipython()
+
+
+def _show_after_this_cell(shell: Any, ladder: Ladder) -> None:
+    """Show the ladder below the error: what IPython calls after a cell still shows in it, as figures do."""
+
+    def show(*_: object) -> None:
+        from IPython.display import display
+
+        shell.events.unregister("post_run_cell", show)
+        display(ladder)
+
+    shell.events.register("post_run_cell", show)
 
 
 def _failure(exercise_id: str, exercise: Exercise, finding: Finding) -> str:
     if finding.unwritten:
         return f"Exercise {exercise_id} is not written yet: put your code in place of `raise NotImplementedError()`."
-    when = f" (at {finding.when} of virtual time)" if finding.when else ""
+    seen = f"Seen (at {finding.when} of virtual time):" if finding.when else "Seen:    "
     lines = [
         f"Exercise {exercise_id} ({exercise.title}) is not there yet.",
         f"  Required: {finding.requirement}",
-        f"  Seen{when}: {finding.seen}",
+        f"  {seen} {finding.seen}",
     ]
     if finding.look:
         lines.append(f"  Look at:  {finding.look}")
     if finding.hint:
         lines.append(f"  Hint:     {finding.hint}")
+    if exercise.ladder:
+        lines.append(
+            f'  More:     hint {finding.opens} of hints("{exercise_id}"), {RUNGS[finding.opens - 1]}'
+        )
     return "\n".join(lines)
 
 

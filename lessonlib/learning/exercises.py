@@ -2,7 +2,8 @@
 
 An `Exercise` is a list of cases. A case runs the learner's piece in a scenario under one fault plan and looks at
 some rules; a probe tries the piece directly. The first case that breaks something decides what is reported, and
-of what it breaks, the earliest. Where a hint's misconception matches what was seen, the hint is added.
+of what it breaks, the earliest. Where a hint's misconception matches what was seen, the hint is added; either way
+one rung of the exercise's ladder of hints fits what was seen.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from lessonlib.limits import Runaway, watchdog
 
 MAX_STEPS = 1_500_000  # steps that one case may take: some seconds
 STUCK_S = 5.0  # real seconds without a turn of the event loop
+LOOK, IDEA, PSEUDOCODE = 1, 2, 3
+RUNGS = ("what to look at", "the idea", "pseudocode")  # of every ladder of hints, from the lowest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Finding:
         look: what to look at next: a line that replays the run, or a call to try.
         hint: the misconception's hint, "" when none matches.
         unwritten: whether the answer is still the stub.
+        rung: the number of the rung of the ladder that helps here; left out, the idea where a misconception was
+            recognised, else what to look at.
     """
 
     requirement: str
@@ -44,6 +49,12 @@ class Finding:
     look: str = ""
     hint: str = ""
     unwritten: bool = False
+    rung: int = 0
+
+    @property
+    def opens(self) -> int:
+        """The rung that helps here; 0 where the answer has not been begun."""
+        return 0 if self.unwritten else self.rung or (IDEA if self.hint else LOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +77,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A misconception: how it shows in a run (and the broken verdict), and what to say about it."""
+    """A misconception: how it shows in a run (and the broken verdict), what to say about it, and which rung of the
+    ladder helps."""
 
     name: str
     matches: Callable[[Run, Verdict], bool]
     text: str
+    rung: int = IDEA
 
 
 Probe = Callable[[Any], Finding | None]
@@ -89,6 +102,7 @@ class Exercise:
         probes: direct trials, before the cases.
         cases: runs, in order.
         hints: for the cases.
+        ladder: the three rungs of its hints, in Markdown: what to look at, the idea, pseudocode.
         forbids: names of the package that the answer may not use, since they are what it should build.
         untested: what success does not show, for the closing sentence.
     """
@@ -101,8 +115,17 @@ class Exercise:
     probes: tuple[tuple[str, Probe], ...] = ()
     cases: tuple[Case, ...] = ()
     hints: tuple[Hint, ...] = ()
+    ladder: tuple[str, ...] = ()
     forbids: tuple[str, ...] = ()
     untested: str = ""
+
+    def __post_init__(self) -> None:
+        rungs = isinstance(self.ladder, tuple) and all(isinstance(rung, str) for rung in self.ladder)
+        if not rungs or len(self.ladder) not in (0, len(RUNGS)):
+            raise LessonError(
+                f"ladder={self.ladder!r:.60} of exercise {self.title!r} makes no sense; give a tuple of three "
+                f"texts: {', '.join(RUNGS)}"
+            )
 
 
 def judge(exercise: Exercise, answer: Any) -> Finding | None:
@@ -198,13 +221,14 @@ def _run_case(exercise: Exercise, case: Case, answer: Any) -> Finding | None:
     deaths = [v for v in broken if v.rule == "no task dies unseen"]
     if deaths:  # what killed a task explains all that it then failed to do
         worst = deaths[0]
-    hint = next((h.text for h in exercise.hints if _matches(h, run, worst)), "")
+    hint = next((h for h in exercise.hints if _matches(h, run, worst)), None)
     return Finding(
         requirement=worst.rule[0].upper() + worst.rule[1:] + ".",
         seen=worst.sentence,
         when=seconds(worst.at_us) if worst.at_us is not None else "",
         look=_look(exercise, case, answer),
-        hint=hint,
+        hint=hint.text if hint else "",
+        rung=hint.rung if hint else 0,
     )
 
 

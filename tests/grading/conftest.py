@@ -38,7 +38,7 @@ def solution_notebook() -> NotebookNode:
     ]
     for number in range(1, 6):
         cells += [
-            new_markdown_cell(f"Multiply by {number}.", id=f"90-{number}-text"),
+            new_markdown_cell(f"Multiply by {number}.", id=f"90-{number}-goal"),
             new_code_cell(solution(number), id=f"90-{number}-solution"),
             new_code_cell(f'check("90.{number}", times_{number})', id=f"90-{number}-check"),
         ]
@@ -51,5 +51,5 @@ def mini_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("a checkout")
     (root / "solutions").mkdir()
     nbformat.write(solution_notebook(), root / "solutions" / f"{MINI.stem}.ipynb")
-    build_exercises(root, lessons=[MINI], points=lambda _: POINTS)
+    build_exercises(root, lessons=[MINI], points=lambda _: POINTS, ladders=lambda _: {})
     return root

@@ -24,8 +24,13 @@ from .conftest import MINI, POINTS, solution_notebook
 NOON = datetime(2026, 1, 31, 12, 0, 0)
 
 
-def build(root: Path) -> Path:
-    (target,) = build_exercises(root, lessons=[MINI], points=lambda _: POINTS, now=lambda: NOON)
+LADDERS = {"90.2": ("Look at **x**.", "Add `x` to itself.", "```\nreturn x + x\n```")}
+
+
+def build(root: Path, ladders: dict[str, tuple[str, ...]] = LADDERS) -> Path:
+    (target,) = build_exercises(
+        root, lessons=[MINI], points=lambda _: POINTS, ladders=lambda _: ladders, now=lambda: NOON
+    )
     return target
 
 
@@ -113,6 +118,25 @@ def test_both_notebooks_carry_nbgraders_metadata_and_the_solution_keeps_its_outp
         }  # fmt: skip
         assert (check.deletable, check.editable) == (False, False)
     assert cell(notebook, "90-1-check").outputs[0].text == "90.1 is right.\n"
+
+
+def test_hints_stand_behind_folds_below_the_text_of_their_exercise(root):
+    target = build(root)
+    for path in (target, root / "solutions" / target.name):
+        notebook = nbformat.read(path, as_version=4)
+        text = cell(notebook, "90-2-goal").source
+        assert text.startswith("Multiply by 2.\n\n<!-- ") and text.endswith("</details>")
+        assert text.count("<details><summary>Hint ") == 3 and "\n\nAdd `x` to itself.\n\n" in text
+        assert cell(notebook, "90-1-goal").source == "Multiply by 1."
+
+
+def test_hints_that_change_replace_the_old_ones(root):
+    build(root)
+    target = build(root, {"90.2": ("one", "two", "three")})
+    text = cell(nbformat.read(target, as_version=4), "90-2-goal").source
+    assert "three" in text and "itself" not in text and text.count("<!--") == 1
+    target = build(root, {})
+    assert cell(nbformat.read(target, as_version=4), "90-2-goal").source == "Multiply by 2."
 
 
 def test_building_twice_gives_the_same_bytes_and_keeps_nothing(root):

@@ -41,16 +41,18 @@ def test_a_notebook_is_run_in_its_folder_and_stored_in_normal_form(tmp_path):
         "print(open('near.txt').read())",
         "import ipywidgets; ipywidgets.IntSlider()",
         "{'seven': 7}",
+        "from lessonlib.learning import predict; predict('1-1', 'What now?', ['this', 'that'])",
     )
     execute([path])
     notebook = nbformat.read(path, as_version=4)
     assert problems(notebook) == []
     assert notebook.metadata == NOTEBOOK_METADATA
-    assert [cell.id for cell in notebook.cells] == ["title", "c1", "c2", "c3", "c4"]
+    assert [cell.id for cell in notebook.cells] == ["title", "c1", "c2", "c3", "c4", "c5"]
     code = notebook.cells[1:]
-    assert [cell.execution_count for cell in code] == [1, 2, 3, 4]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
     assert [code[0].outputs[0].text, code[1].outputs[0].text] == ["one\ntwo\n", "beside the notebook\n"]
-    assert [list(cell.outputs[0].data) for cell in code[2:]] == [["text/plain"], ["text/plain"]]
+    assert [list(cell.outputs[0].data) for cell in code[2:4]] == [["text/plain"], ["text/plain"]]
+    assert [sorted(output.data) for output in code[4].outputs] == [["text/html", "text/plain"]], "no widget"
     first = path.read_bytes()
     execute([path])
     assert path.read_bytes() == first
