@@ -305,6 +305,7 @@ BATCHES = Scenario(
     ),
     faults=(HandlerError, SlowHandler, Poison, HotKey, Burst, Deploy, Pause, SlowNode, SlowDisk, FailingDisk),
     rules=(
+        rules.offered_is_taken,
         rules.handled_or_aside,
         rules.key_order,
         rules.bounded,
