@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,11 @@ app = typer.Typer(
 LessonName = Annotated[
     str, typer.Argument(metavar="NN", help="The lesson's number or name: 1, 01, event_driven.")
 ]
+
+
+def _report_option(form: str) -> Any:
+    return typer.Option(metavar="FILE", help=f"Also write the report {form}; - for standard output only.")
+
 
 # Read by JupyterLab beside the user's own: no question about news and no look for updates, so no network.
 JUPYTER_CONFIG = Path(__file__).resolve().parent / "jupyter"
@@ -74,31 +79,54 @@ def grade(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Exercise notebooks, or folders of them.")
     ],
-    json: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Write the report as JSON as well; - for standard output only."),
-    ] = None,
+    json: Annotated[str | None, _report_option("as JSON")] = None,
+    csv: Annotated[str | None, _report_option("as a table for a mark book")] = None,
+    html: Annotated[str | None, _report_option("as one web page")] = None,
+    junit: Annotated[str | None, _report_option("as JUnit's XML")] = None,
 ) -> None:
     """Grade exercises and show the points."""
     from rich.console import Console
+    from rich.progress import Progress
 
     from lessonlib.grading.grade import grade as grade_submissions
+    from lessonlib.grading.reports import FORMATS, to_table
 
     for path in paths:
         if not path.exists():
             raise LessonError(
                 f"There is nothing to grade at {str(path)!r}: give a notebook or a folder of them."
             )
-    report = grade_submissions(paths, find_root(Path.cwd()))
-    if json == "-":
-        typer.echo(report.to_json())
-        return
-    Console().print(report.table())
-    if json is not None:
+    wanted = {name: file for name, file in locals().items() if name in FORMATS and file is not None}
+    to_files = {name: Path(file) for name, file in wanted.items() if file != "-"}
+    to_stdout = [name for name, file in wanted.items() if file == "-"]
+    if len(to_stdout) > 1:
+        raise LessonError(
+            f"Only one report can go to standard output, not {len(to_stdout)}: give --{to_stdout[1]} a file."
+        )
+    for name, file in to_files.items():  # before the work, which may take an hour
+        if os.path.isdir(file) or not os.path.isdir(file.absolute().parent):
+            raise LessonError(
+                f"--{name} {str(file)!r} cannot be written: give a file in a folder that exists."
+            )
+    errors = Console(stderr=True)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("Grading", visible=False)
+        report = grade_submissions(
+            paths,
+            find_root(Path.cwd()),
+            on_progress=lambda graded, of: bar.update(task, completed=graded, total=of, visible=of > 1),
+        )
+    if to_stdout:
+        typer.echo(FORMATS[to_stdout[0]](report), nl=False)
+    else:
+        Console().print(to_table(report))
+    for name, file in to_files.items():
         try:
-            Path(json).write_text(report.to_json() + "\n", encoding="utf-8")
+            file.write_text(FORMATS[name](report), encoding="utf-8", newline="")
         except OSError as error:
-            raise LessonError(f"The report could not be written to {json!r} ({error.strerror}).") from error
+            raise LessonError(
+                f"--{name} could not write {str(file)!r} ({error.strerror}): give another file."
+            ) from error
 
 
 @app.command()
@@ -124,10 +152,12 @@ def progress() -> None:
 
 @app.command()
 def build() -> None:
-    """Write the exercise notebooks from the solutions."""
+    """Write the exercise notebooks from the solutions, and the glossary from the lessons."""
     from lessonlib.grading.build import build_exercises
+    from lessonlib.grading.glossary import build_glossary
 
-    for path in build_exercises(find_root(Path.cwd())):
+    root = find_root(Path.cwd())
+    for path in (*build_exercises(root), build_glossary(root)):
         typer.echo(f"Wrote {path}")
 
 
@@ -147,6 +177,21 @@ def notebooks(
             path for folder in ("notebooks", "solutions") for path in sorted((root / folder).glob("*.ipynb"))
         ]
     execute(paths)
+
+
+@app.command()
+def doctor() -> None:
+    """Try what the lessons need; say what to do where something fails."""
+    from lessonlib.doctor import examine
+
+    healthy = True
+    for finding in examine():
+        healthy = healthy and finding.good
+        typer.echo(f"{'ok  ' if finding.good else 'FAIL'}  {finding.name}: {finding.seen}")
+        if finding.remedy:
+            typer.echo(f"      {finding.remedy}")
+    if not healthy:
+        raise typer.Exit(1)
 
 
 @app.command()

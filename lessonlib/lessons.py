@@ -17,4 +17,7 @@ class Lesson:
         return f"{self.number:02d}_{self.name}"
 
 
-LESSONS: tuple[Lesson, ...] = (Lesson(1, "event_driven", "Event-driven architecture"),)
+LESSONS: tuple[Lesson, ...] = (
+    Lesson(0, "start_here", "Start here"),
+    Lesson(1, "event_driven", "Event-driven architecture"),
+)

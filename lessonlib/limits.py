@@ -41,6 +41,37 @@ class Runaway(KeyboardInterrupt):
     asyncio both let that through."""
 
 
+_simulating = threading.RLock()
+_running: list[int] = []  # the threads that simulate: at most one
+_waiting: set[int] = set()  # the threads that wait until they may
+
+
+@contextmanager
+def one_simulation() -> Iterator[None]:
+    """Wait until no other thread simulates, then keep the others waiting.
+
+    A panel's callbacks may run on another thread than the cells, and a simulation lends itself what all threads
+    share (the seed of `random`, stand-ins for `time.sleep`, the garbage collector). Who waits here is not stuck.
+    """
+    me = threading.get_ident()
+    _waiting.add(me)
+    try:
+        with _simulating:
+            _waiting.discard(me)
+            _running.append(me)
+            try:
+                yield
+            finally:
+                _running.remove(me)
+    finally:
+        _waiting.discard(me)
+
+
+def simulating_elsewhere() -> bool:
+    """Whether another thread simulates just now."""
+    return any(thread != threading.get_ident() for thread in tuple(_running))
+
+
 class _Progress:
     """A count that moves as long as an event loop gets its turn."""
 
@@ -69,7 +100,7 @@ def watchdog(limit_s: float = WATCHDOG_S) -> Iterator[None]:
         nonlocal fired
         seen, since = progress.steps, time.monotonic()
         while not over.wait(min(0.1, limit_s / 4)):
-            if progress.steps != seen:
+            if progress.steps != seen or target in _waiting:
                 seen, since = progress.steps, time.monotonic()
             elif time.monotonic() - since > limit_s:
                 with lock:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -49,7 +49,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-@pytest.mark.parametrize("words", [[], ["1"], ["01"], [FIRST.name], [FIRST.stem]])
+@pytest.mark.parametrize(
+    "words", [[], [str(FIRST.number)], [f"{FIRST.number:02d}"], [FIRST.name], [FIRST.stem]]
+)
 def test_lab_opens_the_lesson_that_is_named_and_the_first_if_none_is(
     words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +64,7 @@ def test_lab_opens_the_lesson_that_is_named_and_the_first_if_none_is(
     assert env["PATH"].startswith(str(Path(sys.executable).parent))
 
 
-@pytest.mark.parametrize("words", [[], ["1"]])
+@pytest.mark.parametrize("words", [[], [str(FIRST.number)]])
 def test_lab_passes_what_stands_after_two_dashes_to_jupyter(
     words: list[str], root: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,38 +107,118 @@ def test_an_unknown_lesson_is_answered_with_the_known_ones(
 
 @pytest.fixture
 def graded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The grader and its reports stood in for; the calls of the grader."""
     calls: list[Any] = []
-    report = SimpleNamespace(table=lambda: "the table", to_json=lambda: '{"points": 1}')
-    replace(monkeypatch, "lessonlib.grading.grade", grade=lambda *given: (calls.append(given), report)[1])
+
+    def grade(*given: Any, on_progress: Callable[[int, int], None]) -> str:
+        calls.append(given)
+        on_progress(0, 2)
+        on_progress(2, 2)
+        return "graded"
+
+    formats = {name: (lambda report, name=name: f"{report} as {name}\n") for name in REPORTS}
+    replace(monkeypatch, "lessonlib.grading.grade", grade=grade)
+    replace(
+        monkeypatch,
+        "lessonlib.grading.reports",
+        FORMATS=formats,  # type: ignore[arg-type]
+        to_table=lambda report: "the table",
+    )
     return calls
 
 
-def test_grade_shows_a_table_and_writes_json_where_it_is_told(
-    root: Path, graded: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+REPORTS = ("json", "csv", "html", "junit")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_grade_shows_a_table_and_writes_a_report_where_it_is_told(
+    name: str,
+    root: Path,
+    graded: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert lesson(monkeypatch, "grade", "..", ".", "--json", "out.json") == 0
+    assert lesson(monkeypatch, "grade", "..", ".", f"--{name}", "out") == 0
     assert graded == [([Path(".."), Path(".")], root)]
-    assert capsys.readouterr().out == "the table\n"
-    assert Path("out.json").read_text() == '{"points": 1}\n'
+    assert capsys.readouterr() == ("the table\n", "")
+    assert Path("out").read_text() == f"graded as {name}\n"
 
 
-def test_grade_keeps_standard_output_for_json_when_asked(
-    root: Path, graded: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_grade_writes_all_reports_at_once(
+    root: Path, graded: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lesson(monkeypatch, "grade", ".", "--json", "-") == 0
-    assert capsys.readouterr().out == '{"points": 1}\n'
+    options = [word for name in REPORTS for word in (f"--{name}", f"out.{name}")]
+    assert lesson(monkeypatch, "grade", ".", *options) == 0
+    assert [Path(f"out.{name}").read_text() for name in REPORTS] == [
+        f"graded as {name}\n" for name in REPORTS
+    ]
 
 
-@pytest.mark.parametrize("words", [["absent.ipynb"], [".", "--json", "no/such/folder.json"]])
-def test_grade_names_a_path_that_it_cannot_use(
+@pytest.mark.parametrize("name", REPORTS)
+def test_grade_keeps_standard_output_for_one_report_when_asked(
+    name: str,
+    root: Path,
+    graded: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert lesson(monkeypatch, "grade", ".", f"--{name}", "-") == 0
+    assert capsys.readouterr() == (f"graded as {name}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["absent.ipynb"], "'absent.ipynb'"),
+        ([".", "--json", "no/such/folder.json"], "'no/such/folder.json'"),
+        ([".", "--html", "."], "--html"),
+        ([".", "--csv", "-", "--junit", "-"], "give --junit a file"),
+    ],
+)
+def test_grade_names_what_it_cannot_use_before_it_grades(
     words: list[str],
+    named: str,
     root: Path,
     graded: list[Any],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert lesson(monkeypatch, "grade", *words) == 2
-    assert words[-1] in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert named in said.err and len(said.err.splitlines()) == 1
+    assert (said.out, graded) == ("", [])
+
+
+def test_a_report_that_cannot_be_written_is_named_after_the_points_were_shown(
+    root: Path, graded: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lesson(monkeypatch, "grade", ".", "--csv", "x" * 300) == 2
+    said = capsys.readouterr()
+    assert said.out == "the table\n" and "--csv could not write 'xxx" in said.err
+
+
+@pytest.mark.parametrize(
+    ("terminal", "submissions", "shown"), [(True, 2, True), (True, 1, False), (False, 2, False)]
+)
+def test_a_bar_on_the_terminal_shows_how_far_many_submissions_are(
+    terminal: bool,
+    submissions: int,
+    shown: bool,
+    root: Path,
+    graded: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def grade(*given: Any, on_progress: Callable[[int, int], None]) -> str:
+        on_progress(0, submissions)
+        return "graded"
+
+    replace(monkeypatch, "lessonlib.grading.grade", grade=grade)
+    monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")
+    assert lesson(monkeypatch, "grade", ".", "--json", "-") == 0
+    said = capsys.readouterr()
+    assert ("Grading" in said.err) == shown
+    assert said.out == "graded as json\n"
 
 
 def test_build_says_what_it_wrote(
@@ -145,8 +227,12 @@ def test_build_says_what_it_wrote(
     replace(
         monkeypatch, "lessonlib.grading.build", build_exercises=lambda root: [root / "exercises" / "x.ipynb"]
     )
+    replace(
+        monkeypatch, "lessonlib.grading.glossary", build_glossary=lambda root: root / "notebooks" / "g.ipynb"
+    )
     assert lesson(monkeypatch, "build") == 0
-    assert str(root / "exercises" / "x.ipynb") in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(root / "exercises" / "x.ipynb") in said and str(root / "notebooks" / "g.ipynb") in said
 
 
 @pytest.mark.parametrize(
@@ -174,7 +260,7 @@ def test_reset_says_where_the_old_notebook_is(
         return root / "new.ipynb", kept and root / kept  # type: ignore[return-value]
 
     replace(monkeypatch, "lessonlib.grading.build", reset_exercise=reset_exercise)
-    assert lesson(monkeypatch, "reset", "1") == 0
+    assert lesson(monkeypatch, "reset", str(FIRST.number)) == 0
     said = capsys.readouterr().out
     assert "new.ipynb" in said and ("old.ipynb" in said) == (kept is not None)
 

@@ -62,7 +62,7 @@ def test_other_text_is_no_machine_path(text: str) -> None:
     assert not MACHINE_PATH.search(text)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "TEACHING.md"])
 def test_the_document_is_there_and_its_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]

@@ -2,13 +2,14 @@
 
 import asyncio
 import pickle
+import random
 import threading
 import time
 
 import pytest
 
 from lessonlib.lab import simulate
-from lessonlib.limits import Runaway, StepBudgetExceeded, watchdog
+from lessonlib.limits import Runaway, StepBudgetExceeded, one_simulation, simulating_elsewhere, watchdog
 
 LIMIT_S = 0.1
 AT_MOST_S = 5  # generous: the machine may be busy
@@ -151,3 +152,49 @@ def test_an_exceeded_budget_says_what_to_do_and_can_cross_processes():
         "(`await asyncio.sleep(...)`), or give it a limit.\n  'main' waits at line 3"
     )
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+# ---- One simulation at a time ----------------------------------------------------------------------------
+
+
+def test_a_simulation_waits_for_that_of_another_thread_and_both_come_out_the_same() -> None:
+    async def draw() -> list[float]:
+        drawn = []
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            drawn.append(random.random())
+        return drawn
+
+    alone = simulate(draw(), seed=1)
+    drawn: dict[int, list[float]] = {}
+    threads = [
+        threading.Thread(target=lambda n=n: drawn.__setitem__(n, simulate(draw(), seed=1))) for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(drawn.values()) == [alone] * 4
+
+
+def test_who_waits_for_another_threads_simulation_is_not_stuck() -> None:
+    held, waited = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with one_simulation():
+            held.set()
+            waited.wait(10)
+
+    def wait() -> None:
+        with one_simulation():
+            pass
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    assert simulating_elsewhere()
+    threading.Timer(0.6, waited.set).start()
+    with watchdog(0.2):
+        wait()
+    holder.join()
+    assert not simulating_elsewhere()

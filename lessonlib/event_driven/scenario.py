@@ -251,6 +251,7 @@ FANOUT = Scenario(
     settle_s=rules.SETTLE_S,
     horizon_s=4,
     small={"orders": 20},
+    lanes=("shop", *SUBSCRIBERS),
 )
 
 
@@ -391,6 +392,7 @@ ORDERS = Scenario(
     settle_s=rules.SETTLE_S,
     horizon_s=2.4,
     small={"orders": 8, "rate_per_s": 4, "customers": 2, "retries": 1},
+    lanes=LANES,
 )
 
 
@@ -440,4 +442,5 @@ OUTBOX = Scenario(
     settle_s=rules.SETTLE_S,
     horizon_s=3,
     small={"orders": 15},
+    lanes=("shop", "broker"),
 )

@@ -5,8 +5,12 @@ of the lesson. The assembled notebook runs under nbval in a process of its own (
 and output. Verdicts start at zero: an exercise passes when its solution cell ran and nbval reported its check as
 passed. If the kernel is lost, each exercise without a verdict runs once more in a fresh one, alone.
 
+A check that grades goes further than the learner's: it also tries plans and seeds that `check` alone does not show
+(`lessonlib/learning/further.py`). That finds answers which were fitted to what the check shows, or were lucky.
+
 What this does not do: the check runs in the same process as the code that it checks, and that process as the same
-user as the grader. Code that is written to deceive can still replace `check`, or look up a solution on the disk.
+user as the grader. Code that is written to deceive can still replace `check`, look up a solution on the disk, or read
+which further plans come, since they follow from a rule that stands in the package.
 Verdicts from outside that process come later; until then, read what you are about to reward.
 """
 
@@ -18,11 +22,11 @@ import re
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import nbformat
 
@@ -31,12 +35,8 @@ from lessonlib.grading.build import graded_role, is_backup, notebook_text, read_
 from lessonlib.grading.run import Limits, Run, plain, run
 from lessonlib.lessons import LESSONS, Lesson
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 SUBMISSION_BYTES_MAX = 20_000_000
 MESSAGE_CHARACTERS_MAX = 800
-NAME_CHARACTERS_MAX = 60
 WORKERS_MAX = 4
 
 Status = Literal["passed", "failed", "not attempted", "broken"]
@@ -99,57 +99,6 @@ class Report:
 
     submissions: tuple[Submission, ...]
 
-    def to_json(self) -> str:
-        """Return the report as JSON, the same text for the same verdicts.
-
-        `{"version": 1, "submissions": [{"path", "lesson", "problem", "points", "possible", "badges", "notes",
-        "exercises": [{"exercise", "status", "points", "possible", "message"}]}]}`; `lesson` and `problem` may be null.
-        """
-        submissions = []
-        for submission in self.submissions:
-            entry = asdict(submission)
-            entry["exercises"] = entry.pop("results")
-            entry |= {name: getattr(submission, name) for name in ("points", "possible", "badges")}
-            submissions.append(entry)
-        return json.dumps({"version": 1, "submissions": submissions}, indent=2, sort_keys=True)
-
-    def table(self) -> RenderableType:
-        """Return something that rich can print: a row for each submission, and for a single one its exercises."""
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        summary = Table("Submission", "Lesson", "Points", "Passed", "Badges", "Remark")
-        for entry in self.submissions:
-            passed = sum(result.status == "passed" for result in entry.results)
-            words = [
-                _shortened(entry.path),
-                entry.lesson or "",
-                f"{entry.points} of {entry.possible}" if entry.results else "",
-                f"{passed} of {len(entry.results)}" if entry.results else "",
-                ", ".join(entry.badges),
-                entry.problem or "",
-            ]
-            summary.add_row(*map(Text, words))  # Text: what learners wrote is never read as markup
-        notes = [Text(note) for note in sorted({note for entry in self.submissions for note in entry.notes})]
-        if len(self.submissions) != 1 or not self.submissions[0].results:
-            return Group(summary, *notes)
-        exercises = Table("Exercise", "Result", "Points", "Message", show_lines=True)
-        for result in self.submissions[0].results:
-            if result.possible:
-                points = f"{result.points} of {result.possible}"
-            else:
-                points = "badge earned" if result.status == "passed" else "badge"
-            exercises.add_row(*map(Text, (result.exercise, result.status, points, result.message)))
-        return Group(exercises, summary, *notes)
-
-
-def _shortened(name: str) -> str:
-    if len(name) <= NAME_CHARACTERS_MAX:
-        return name
-    half = NAME_CHARACTERS_MAX // 2
-    return f"{name[: half - 1]}…{name[-half:]}"
-
 
 def grade(
     paths: Sequence[Path],
@@ -157,6 +106,7 @@ def grade(
     *,
     lessons: Sequence[Lesson] = LESSONS,
     limits: Limits = Limits(),  # noqa: B008  frozen
+    on_progress: Callable[[int, int], None] = lambda graded, of: None,
 ) -> Report:
     """Grade notebooks and folders of notebooks.
 
@@ -167,23 +117,33 @@ def grade(
         root: the checkout, whose solutions/ say what is asked and what it is worth.
         lessons: those that can be graded.
         limits: what one submission may use.
+        on_progress: called with how many submissions are graded, of how many; first with none.
 
     Raises:
-        LessonError: a path does not exist, a folder holds no notebook, or a solution notebook is not fit for use.
+        LessonError: a path does not exist, a folder holds no notebook, or a solution notebook is missing or not fit for
+            use.
     """
     masters = {
         lesson.stem: _Master.read(root, lesson)
         for lesson in lessons
         if (root / "solutions" / f"{lesson.stem}.ipynb").is_file()
     }
+    if not masters:
+        raise LessonError(
+            f"There is no solution notebook in {str(root / 'solutions')!r}: grading needs it; restore it."
+        )
     found: dict[Path, None] = {}  # in order, each once
     for path in paths:
         notebooks = list(_notebooks(path))
         if not notebooks:
             raise LessonError(f"There is no notebook in {str(path)!r}: give a notebook or a folder of them.")
         found |= dict.fromkeys(notebooks)
+    on_progress(0, len(found))
     with ThreadPoolExecutor(max_workers=min(WORKERS_MAX, os.cpu_count() or 1)) as pool:
-        return Report(tuple(pool.map(lambda path: _grade_one(path, masters, limits), found)))
+        graded = [pool.submit(_grade_one, path, masters, limits) for path in found]
+        for number, _ in enumerate(as_completed(graded), 1):
+            on_progress(number, len(found))
+    return Report(tuple(submission.result() for submission in graded))
 
 
 def _notebooks(path: Path) -> Iterator[Path]:
@@ -231,7 +191,9 @@ class _Master:
                     f"solutions/{lesson.stem}.ipynb, cell {check.id}: no points or no solution cell: run `lesson build`."
                 ) from None
             exercises.append(_Exercise(number, points, solution.id, check.id, stub_of(solution.source)))
-        return cls(lesson.stem, tuple((cell.id, cell.source) for cell in code), tuple(exercises))
+        checks = {exercise.check_id for exercise in exercises}
+        cells = ((cell.id, _further(cell.source) if cell.id in checks else cell.source) for cell in code)
+        return cls(lesson.stem, tuple(cells), tuple(exercises))
 
     def notebook(self, sources: Mapping[str, str]) -> str:
         """The text of a notebook with these exercises, and all cells that belong to none."""
@@ -244,6 +206,11 @@ class _Master:
             if id not in left_out:
                 notebook.cells.append(nbformat.v4.new_code_cell(answers.get(id, source), id=id))
         return notebook_text(notebook)
+
+
+def _further(check: str) -> str:
+    """The check's one line, with the plans and seeds that only grading tries."""
+    return f"{check.rstrip().removesuffix(')')}, further=True)"
 
 
 class _Unreadable(Exception):

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 from lessonlib.errors import LessonError
+from lessonlib.lab.suggest import did_you_mean
 
 
 class FaultError(LessonError):
@@ -509,9 +510,11 @@ def _parse_clause(clause: str, position: int, kinds: tuple[type[Fault], ...]) ->
             wanted.append(attempt.wanted)
     assert best is not None
     found = repr(tokens[best.at]) if best.at < len(tokens) else "the end"
+    words = [word.strip("'") for word in wanted if word.startswith("'")]
     raise FaultError(
         f"fault {position} of the plan, {clause.strip()!r}: expected {' or '.join(wanted)}, found {found}"
         + (f" after {' '.join(tokens[: best.at])!r}" if best.at else "")
+        + (did_you_mean(tokens[best.at], words) if best.at < len(tokens) else "")
     )
 
 
@@ -553,6 +556,34 @@ class FaultPlan:
     def ends_s(self) -> float:
         """When the last fault is over, and what it held back has come, in seconds of virtual time."""
         return max((fault.ends_s + getattr(fault, "by_s", 0.0) for fault in self.faults), default=0.0)
+
+
+def clause(kind: type[Fault], tokens: Mapping[str, str]) -> str:
+    """Return a fault of `kind` as a plan writes it, from a token for each field: `{"at_s": "5s", "node": "broker"}`.
+
+    An optional field may be missing or blank. Raises FaultError naming the field that lacks a value, or has a wrong one.
+    """
+    given = {name: token.strip() for name, token in tokens.items() if token and token.strip()}
+
+    def fill(elements: Iterable[_Element], optional: bool = False) -> list[str]:
+        words: list[str] = []
+        for element in elements:
+            if element[0] == "word":
+                words.append(element[1])
+            elif element[0] == "option":
+                words += fill(element[1], optional=True)
+            else:
+                missing = [name for name in element[1:] if name not in given]
+                if missing and optional:
+                    return []
+                if missing:
+                    raise FaultError(f"{verb(kind)} needs {missing[0]!r}: {meaning(missing[0])}")
+                words.append("..".join(given[name] for name in element[1:]))
+        return words
+
+    text = " ".join(fill(_elements(kind.form)))
+    FaultPlan.parse(text)
+    return text
 
 
 def verb(kind: type[Fault]) -> str:

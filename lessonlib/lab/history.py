@@ -7,7 +7,7 @@ A record's `kind` says which of three observers wrote it (the system under test 
 | the workload | `invoke`, then exactly one of `ok`, `failed`, `unknown` with the same `call` number       |
 | the ports    | `sent`, `delivered`, `dropped` (a message, by `message` number), `written`, `replaced`    |
 | the world    | `fault`, `crash`, `restart`, `pause`, `resume`, `died` (a task's exception went unseen)   |
-| hooks, sinks | whatever name the scenario gives them, e.g. `handled`, `effect`, `transition`             |
+| hooks, sinks | whatever name the scenario gives them, e.g. `handled`, `read`, `effect`, `transition`     |
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from typing import Any, TypeVar
 
 from lessonlib.errors import LessonError
 from lessonlib.lab.history import seconds
-from lessonlib.limits import MAX_STEPS, THREAD_START, StepBudgetExceeded, progress
+from lessonlib.limits import MAX_STEPS, THREAD_START, StepBudgetExceeded, one_simulation, progress
 
 T = TypeVar("T")
 
@@ -277,12 +277,16 @@ class VirtualLoop(_LoopBase):
         """Make this the calling thread's running loop for a while.
 
         A loop that already runs here (a notebook's kernel has one) is set aside, not used: a worker thread
-        instead could not be interrupted.
+        instead could not be interrupted. Another simulation that runs on another thread is waited for.
         """
         if _INSIDE.get():
             raise SimulationError(
                 "a simulation cannot start another one inside itself; return from this one first"
             )
+        with one_simulation():
+            yield from self._opened(seed)
+
+    def _opened(self, seed: object) -> Iterator[VirtualLoop]:
         install_guard()
         outer = asyncio._get_running_loop()
         hooks = sys.get_asyncgen_hooks()

@@ -19,6 +19,7 @@ from lessonlib.lab.faults import Fault, FaultPlan, verb
 from lessonlib.lab.history import History, seconds
 from lessonlib.lab.loop import VirtualLoop, describe_error
 from lessonlib.lab.rules import Rule, Verdict, broken, judge_all
+from lessonlib.lab.suggest import did_you_mean
 from lessonlib.lab.world import World
 from lessonlib.limits import MAX_STEPS, StepBudgetExceeded
 
@@ -79,6 +80,7 @@ class Scenario:
         limit_s: when a workload that does not end is given up, after the last fault.
         horizon_s: within what time search places its faults.
         small: parameters for search, where a run should take milliseconds.
+        lanes: the nodes from top to bottom, as pictures show them; left out, in order of appearance.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Scenario:
     limit_s: float = 600
     horizon_s: float = 10
     small: Mapping[str, Any] = field(default_factory=dict)
+    lanes: tuple[str, ...] = ()
 
     def run(
         self,
@@ -162,6 +165,20 @@ class Scenario:
             messages=messages,
         )
 
+    def check(
+        self,
+        system: str = "pattern",
+        *,
+        parts: Parts | None = None,
+        plan: str | FaultPlan = "",
+        params: Mapping[str, Any] | None = None,
+    ) -> dict[str, int | float]:
+        """Return the value of every parameter, and run nothing. Raises what `run` would raise for these arguments."""
+        if parts is not None:
+            self._pieces(system, parts)
+        self._plan(plan)
+        return self._values({} if params is None else params)
+
     def _workload(self, world: World, pieces: Parts, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         """Build the system. If that fails, the run has a workload that fails in the same way."""
         try:
@@ -176,7 +193,7 @@ class Scenario:
 
     def _pieces(self, system: str, parts: Parts) -> Parts:
         if not isinstance(system, str) or system not in self.systems:
-            raise ScenarioError(f"{self.name} has no system {system!r}; choose from {_names(self.systems)}")
+            raise ScenarioError(f"{self.name} has no system {system!r}; {_choose(system, self.systems)}")
         if not isinstance(parts, Mapping):
             raise ScenarioError(
                 f"parts are given by name, not as {parts!r:.60}; write parts={{'name': ...}} with a name from "
@@ -185,7 +202,7 @@ class Scenario:
         pieces = dict(self.systems[system])
         for name, part in parts.items():
             if name not in pieces:
-                raise ScenarioError(f"{self.name} has no part {name!r}; choose from {_names(pieces)}")
+                raise ScenarioError(f"{self.name} has no part {name!r}; {_choose(name, pieces)}")
             if not callable(part):
                 raise ScenarioError(
                     f"part {name!r} is {part!r:.60}, which cannot be called; give a class or a function, "
@@ -206,16 +223,14 @@ class Scenario:
                 allowed = self.targets.get(what)
                 for one in value if isinstance(value, tuple) else (value,):
                     if one is not None and allowed is not None and one not in allowed:
-                        raise ScenarioError(
-                            f"'{fault}': no {what} {one!r} here; choose from {_names(allowed)}"
-                        )
+                        raise ScenarioError(f"'{fault}': no {what} {one!r} here; {_choose(one, allowed)}")
         return faults
 
-    def _values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _values(self, params: Mapping[str, Any]) -> dict[str, int | float]:
         known = {param.name: param for param in self.params}
         for name in params:
             if name not in known:
-                raise ScenarioError(f"{self.name} has no parameter {name!r}; choose from {_names(known)}")
+                raise ScenarioError(f"{self.name} has no parameter {name!r}; {_choose(name, known)}")
         return {name: param.check(params.get(name, param.default)) for name, param in known.items()}
 
 
@@ -231,6 +246,10 @@ def _failure(workload: Any, now_us: int) -> str | None:
 
 def _names(names: Any) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def _choose(word: Any, names: Any) -> str:
+    return f"choose from {_names(names)}{did_you_mean(word, names)}"
 
 
 @dataclass(frozen=True)

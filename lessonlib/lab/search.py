@@ -13,13 +13,16 @@ same rule is still broken. What is left when no step can be kept is short enough
 
 The first plan is the empty one: a system that breaks on a good day needs no fault. Plan number i depends on the
 seed and on i alone, and runs with the seed `seed + i`, so the replay line needs nothing of the search.
+
+`search` goes through to the end. `searching` is the same search as a generator that stops before each run, so
+that a panel can show how far it is, let others in, and cancel.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -86,7 +89,7 @@ class SearchResult:
     Attributes:
         scenario, system, seed, plans: what was asked for.
         tried: how many plans were run, the empty one among them.
-        cancelled: whether `on_progress` stopped the search.
+        cancelled: whether the search was stopped before its end.
         failure: the plan that breaks a rule, or None.
         not_exercised: the names of the rules that no run put to the test.
         left_out: for each kind of fault that could not be drawn, why.
@@ -150,6 +153,26 @@ def _tried(number: int) -> str:
     return _count(number, "fault plan")
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search is.
+
+    Attributes:
+        tried, plans: how many plans were run, of how many.
+        plan: the one that is run next.
+        shrinking: None, or how many runs shrinking has taken so far.
+    """
+
+    tried: int
+    plans: int
+    plan: FaultPlan
+    shrinking: int | None = None
+
+
+# `send(False)` in place of `next` cancels: then it ends at once with what it has.
+Searching = Generator[Progress, bool | None, SearchResult]
+
+
 def search(
     scenario: Scenario,
     system: str = "pattern",
@@ -177,39 +200,85 @@ def search(
 
     Raises SearchError when the arguments make no sense or none of the scenario's faults can be drawn.
     """
-    for name, value in (("plans", plans), ("faults_max", faults_max)):
-        if not isinstance(value, int) or value < 1:
-            raise SearchError(f"{name}={value!r} makes no sense; give a whole number, 1 or more")
-    hunt = _Hunt(scenario, system, parts, rules, on_progress, plans, {**scenario.small, **params})
-    kinds, left_out = _drawable(scenario)
-    failure = None
-    with _collecting_by_hand():
-        for number in range(plans):
-            if number % PROGRESS_EVERY == 0 and hunt.stopped():
+    steps = searching(
+        scenario,
+        system,
+        parts=parts,
+        plans=plans,
+        seed=seed,
+        faults_max=faults_max,
+        rules=rules,
+        **params,
+    )
+    answer: bool | None = None
+    with collecting_by_hand():
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as end:
+                result: SearchResult = end.value
                 break
+            runs = step.tried if step.shrinking is None else step.shrinking
+            tell = on_progress is not None and runs % PROGRESS_EVERY == 0
+            answer = on_progress(step.tried, step.plans) if tell and on_progress else None
+    if on_progress is not None and not result.cancelled:
+        on_progress(result.tried, result.plans)
+    return result
+
+
+def searching(
+    scenario: Scenario,
+    system: str = "pattern",
+    *,
+    parts: Parts | None = None,
+    plans: int = 500,
+    seed: int = 1,
+    faults_max: int = 3,
+    rules: Collection[str] | None = None,
+    **params: Any,
+) -> Searching:
+    """Return `search` with the same arguments as a generator that yields its Progress before each run.
+
+    How it is interleaved with other things makes no difference to the result, which is what it returns. Wrap
+    some steps in `collecting_by_hand()` to make them faster. Raises SearchError at once, and what makes no sense to
+    the scenario at the first step.
+    """
+    for name, value in (("plans", plans), ("faults_max", faults_max)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise SearchError(f"{name}={value!r} makes no sense; give a whole number, 1 or more")
+    hunt = _Hunt(scenario, system, parts, rules, {**scenario.small, **params})
+    kinds, left_out = _drawable(scenario)
+
+    def steps() -> Searching:
+        failure = None
+        for number in range(plans):
             plan = _draw_plan(scenario, kinds, faults_max, seed, number)
+            if (yield Progress(hunt.tried, plans, plan)) is False:
+                hunt.cancelled = True
+                break
             run = hunt.run(plan, seed + number)
             hunt.tried += 1
             found = hunt.broken(run)
             if found is not None:
-                failure = _shrink(hunt, run, found, number)
+                failure = yield from _shrink(hunt, run, found, number, plans)
                 break
-    hunt.stopped()
-    return SearchResult(
-        scenario=scenario,
-        system=system,
-        seed=seed,
-        plans=plans,
-        tried=hunt.tried,
-        cancelled=hunt.cancelled,
-        failure=failure,
-        not_exercised=tuple(name for name in hunt.rules if name not in hunt.exercised),
-        left_out=left_out,
-    )
+        return SearchResult(
+            scenario=scenario,
+            system=system,
+            seed=seed,
+            plans=plans,
+            tried=hunt.tried,
+            cancelled=hunt.cancelled,
+            failure=failure,
+            not_exercised=tuple(name for name in hunt.rules if name not in hunt.exercised),
+            left_out=left_out,
+        )
+
+    return steps()
 
 
 @contextmanager
-def _collecting_by_hand() -> Iterator[None]:
+def collecting_by_hand() -> Iterator[None]:
     """Leave garbage alone for the while: Python would look through it after each of hundreds of small runs.
 
     What was there before is no garbage of the search, so its own collections need not look at that either.
@@ -234,8 +303,6 @@ class _Hunt:
         system: str,
         parts: Parts | None,
         rules: Collection[str] | None,
-        on_progress: OnProgress | None,
-        plans: int,
         params: Mapping[str, Any],
     ) -> None:
         known = [rule.name for rule in scenario.rules]
@@ -250,8 +317,6 @@ class _Hunt:
         self._scenario = scenario
         self._system = system
         self._parts = parts
-        self._on_progress = on_progress
-        self._plans = plans
         self._params = params
         self._runs = 0
 
@@ -269,12 +334,6 @@ class _Hunt:
         """Return the earliest verdict of a rule that is broken, if it counts; of `rule` when that is given."""
         counted = self._counted if rule is None else {rule}
         return next((verdict for verdict in run.broken if verdict.rule in counted), None)
-
-    def stopped(self) -> bool:
-        """Report progress; return whether the answer was to stop."""
-        if not self.cancelled and self._on_progress is not None:
-            self.cancelled = self._on_progress(self.tried, self._plans) is False
-        return self.cancelled
 
 
 # ---- Drawing ---------------------------------------------------------------------------------------------
@@ -396,7 +455,9 @@ def _lack(kind: type[Fault], targets: Targets) -> str:
 # ---- Shrinking -------------------------------------------------------------------------------------------
 
 
-def _shrink(hunt: _Hunt, run: Run, verdict: Verdict, number: int) -> Failure:
+def _shrink(
+    hunt: _Hunt, run: Run, verdict: Verdict, number: int, plans: int
+) -> Generator[Progress, bool | None, Failure]:
     """Simplify greedily, always with the seed of the run that was found, until no step keeps the rule broken."""
     steps, runs, spent, minimal = [run.plan], 0, run.steps, False
     tried = {str(run.plan)}
@@ -406,7 +467,8 @@ def _shrink(hunt: _Hunt, run: Run, verdict: Verdict, number: int) -> Failure:
                 continue
             if runs >= SHRINK_RUNS_MAX or spent >= SHRINK_STEPS_MAX:
                 return Failure(run, verdict, number, tuple(steps), runs, minimal)
-            if runs % PROGRESS_EVERY == 0 and hunt.stopped():
+            if (yield Progress(hunt.tried, plans, plan, shrinking=runs)) is False:
+                hunt.cancelled = True
                 return Failure(run, verdict, number, tuple(steps), runs, minimal)
             tried.add(str(plan))
             simpler = hunt.run(plan, run.seed)

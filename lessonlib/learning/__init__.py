@@ -2,16 +2,22 @@
 
 from lessonlib.learning.asking import ask, compare, predict, recall
 from lessonlib.learning.check import CheckFailed, check
+from lessonlib.learning.failure_lab import FailureLab, failure_lab
 from lessonlib.learning.ladder import hints
+from lessonlib.learning.missions import Mission, Runs
 from lessonlib.learning.pieces import mine
 from lessonlib.learning.source import show
 from lessonlib.learning.standing import progress
 
 __all__ = [
     "CheckFailed",
+    "FailureLab",
+    "Mission",
+    "Runs",
     "ask",
     "check",
     "compare",
+    "failure_lab",
     "hints",
     "mine",
     "predict",

@@ -14,6 +14,7 @@ from typing import Any
 from lessonlib.learning import pieces, record
 from lessonlib.learning.catalogue import exercises, find
 from lessonlib.learning.exercises import RUNGS, Exercise, Finding, judge
+from lessonlib.learning.further import judge_further
 from lessonlib.learning.ladder import Ladder
 
 __all__ = ["CheckFailed", "check", "exercises", "find"]
@@ -27,15 +28,25 @@ class CheckFailed(AssertionError):
         return str(self).splitlines()
 
 
-def check(exercise_id: str, answer: Any) -> None:
-    """Judge `answer` and print what was tested, or raise CheckFailed saying what it breaks first."""
+def check(exercise_id: str, answer: Any, *, further: bool = False) -> None:
+    """Judge `answer` and print what was tested, or raise CheckFailed saying what it breaks first.
+
+    Args:
+        exercise_id: for instance "1.2".
+        answer: the learner's piece.
+        further: whether to try, after all else, the plans and seeds of `further.py`, as grading does.
+    """
     exercise = find(exercise_id)
-    finding = judge(exercise, answer)
+    finding, verdict = judge(exercise, answer), "is not there yet"
+    if finding is None and further and (found := judge_further(exercise_id, exercise, answer)) is not None:
+        case, finding = found
+        under = f'plan "{case.plan}" and seed {case.seed}' if case.plan else f"seed {case.seed}"
+        verdict = f"passes its check, but not under a further {under}"
     shell = _notebook()
     if finding is not None:
         if shell is not None and exercise.ladder and finding.opens:
             _show_after_this_cell(shell, Ladder(exercise_id, exercise.ladder, opened=finding.opens))
-        raise CheckFailed(_failure(exercise_id, exercise, finding)) from None
+        raise CheckFailed(_failure(exercise_id, exercise, finding, verdict)) from None
     print(_success(exercise_id, exercise))  # noqa: T201 - a check's whole purpose is to tell
     if shell is not None:
         for said in (pieces.save(exercise_id, answer, shell), record.count(exercise_id, exercise.points)):
@@ -64,12 +75,12 @@ def _show_after_this_cell(shell: Any, ladder: Ladder) -> None:
     shell.events.register("post_run_cell", show)
 
 
-def _failure(exercise_id: str, exercise: Exercise, finding: Finding) -> str:
+def _failure(exercise_id: str, exercise: Exercise, finding: Finding, verdict: str) -> str:
     if finding.unwritten:
         return f"Exercise {exercise_id} is not written yet: put your code in place of `raise NotImplementedError()`."
     seen = f"Seen (at {finding.when} of virtual time):" if finding.when else "Seen:    "
     lines = [
-        f"Exercise {exercise_id} ({exercise.title}) is not there yet.",
+        f"Exercise {exercise_id} ({exercise.title}) {verdict}.",
         f"  Required: {finding.requirement}",
         f"  {seen} {finding.seen}",
     ]

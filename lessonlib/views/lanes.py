@@ -19,11 +19,14 @@ _LINE = 12.0  # for the lane's own line, where messages begin and end
 
 
 def order_of_lanes(run: Run, facts: History, lanes: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the lanes: those given, or the nodes that call, those between, and those that handle.
+    """Return the lanes: those given, else those that the scenario declares, else the nodes that call, those
+    between, and those that handle.
 
     Within each group the order is that of first appearance. Raises ViewError for a lane that is no node.
     """
     known = dict.fromkeys(record.node for record in run.history.records if record.node)
+    if lanes is None and known:
+        lanes = run.scenario.lanes or None
     if lanes is None:
         callers = {record.node for record in facts.of("invoke")}
         handlers = {record.node for record in facts.of("handled", "effect")}

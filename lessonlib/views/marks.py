@@ -83,6 +83,7 @@ LOST = Mark("message lost", ("dropped",), "cross", RED)
 
 DEFAULT_MARKS: tuple[Mark, ...] = (
     HANDLED,
+    Mark("read", ("read",), "ring", PURPLE),
     Mark("effect", ("effect",), "diamond", BLUE),
     Mark("dead letter", ("dead letter", "written"), "square", PURPLE, test=is_dead_letter),
     LOST,

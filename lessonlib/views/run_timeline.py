@@ -42,7 +42,8 @@ def timeline(
 
     Args:
         run: what `scenario.run(...)` returned.
-        lanes: the nodes to show, from top to bottom; left out, all that did something.
+        lanes: the nodes to show, from top to bottom; left out, those that the scenario declares, or else all that
+            did something.
         start_s, end_s: the part to show, in seconds of virtual time; left out, all until nothing more happens.
         marks: what else to show in the lanes.
         messages: whether to draw an arrow for each message, a lost one ending in a cross.

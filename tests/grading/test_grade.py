@@ -15,6 +15,7 @@ from rich.console import Console
 
 from lessonlib.errors import LessonError
 from lessonlib.grading.grade import Report, Submission, grade
+from lessonlib.grading.reports import to_json, to_table
 from lessonlib.grading.run import Limits
 
 from .conftest import MINI, solution
@@ -80,6 +81,7 @@ def strange_answers(notebook: NotebookNode) -> None:
 MISDEEDS = {
     "right": lambda notebook: None,
     "wrong": replaced(2, "return 'x' * 5_000"),
+    "lucky": replaced(2, "return 6"),
     "cells": without_a_cell_and_with_one_twice,
     "split": split,
     "does_not_run": lambda notebook: answer(notebook, 2, "def times_2(x:"),
@@ -170,6 +172,11 @@ def test_a_wrong_answer_costs_its_own_points_and_shows_the_checks_words_alone(of
     assert of("wrong").points == 80
     message = of("wrong").results[1].message
     assert message.startswith("Not yet: answer(3) is xxx") and len(message) <= 800
+
+
+def test_an_answer_that_only_fits_what_the_check_shows_earns_nothing(of):
+    assert statuses(of("lucky")) == only(2, "failed")
+    assert of("lucky").results[1].message == "Not yet: answer(7) is 6, not 14."
 
 
 def test_a_missing_and_a_doubled_cell_each_cost_one_exercise(of):
@@ -274,7 +281,7 @@ def test_nothing_is_written_beside_the_submissions(report, folder):
 
 
 def test_the_report_is_json_in_the_order_of_the_names(report):
-    entries = json.loads(report.to_json())["submissions"]
+    entries = json.loads(to_json(report))["submissions"]
     names = [entry["path"] for entry in entries]
     assert names == sorted(names)
     right = next(entry for entry in entries if "right" in entry["path"])
@@ -285,7 +292,7 @@ def test_the_report_is_json_in_the_order_of_the_names(report):
 
 def printed(report: Report) -> str:
     console = Console(width=200, record=True, file=open(os.devnull, "w"))
-    console.print(report.table())
+    console.print(to_table(report))
     return console.export_text()
 
 
@@ -320,8 +327,20 @@ def test_a_submission_may_not_take_longer_than_its_time_in_all(folder, mini_root
     assert "may take 3 s in all" in report.submissions[0].results[3].message
 
 
+def test_progress_is_told_from_none_to_all(mini_root, folder):
+    told = []
+    paths = [folder / f"{name}_{MINI.stem}.ipynb" for name in ("empty", "deep", "a_list")]
+    grade(paths, mini_root, lessons=[MINI], on_progress=lambda graded, of: told.append((graded, of)))
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
 def test_a_path_without_a_notebook_is_refused(mini_root, tmp_path):
     with pytest.raises(LessonError, match="There is no notebook in"):
         grade([tmp_path], mini_root, lessons=[MINI])
     with pytest.raises(LessonError, match="There is nothing at"):
         grade([tmp_path / "absent.ipynb"], mini_root, lessons=[MINI])
+
+
+def test_without_solutions_there_is_nothing_to_grade_against(mini_root, tmp_path):
+    with pytest.raises(LessonError, match=r"no solution notebook in .*: grading needs it"):
+        grade([mini_root / "exercises"], tmp_path, lessons=[MINI])

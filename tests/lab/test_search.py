@@ -13,7 +13,7 @@ from counting import COUNTING, EvenStutter, Stutter, Unreachable
 from lessonlib.lab import faults as vocabulary
 from lessonlib.lab.faults import Crash, FaultPlan, Loss
 from lessonlib.lab.scenario import THE_RUN_ENDS, Scenario, ScenarioError
-from lessonlib.lab.search import SearchError, draw, search
+from lessonlib.lab.search import Progress, SearchError, Searching, SearchResult, draw, search, searching
 
 
 def with_faults(*kinds: type[vocabulary.Fault]) -> Scenario:
@@ -209,3 +209,63 @@ def test_arguments_that_make_no_sense_are_refused() -> None:
             search(COUNTING, **wrong)  # type: ignore[arg-type]
     with pytest.raises(ScenarioError):
         search(COUNTING, "no such system")
+
+
+# ---- Step by step ----------------------------------------------------------------------------------------
+
+
+def through(steps: Searching, cancel_at: int | None = None) -> tuple[SearchResult, list[Progress]]:
+    seen: list[Progress] = []
+    answer: bool | None = None
+    while True:
+        try:
+            seen.append(steps.send(answer))
+        except StopIteration as end:
+            return end.value, seen
+        answer = False if len(seen) == cancel_at else None
+
+
+def test_step_by_step_is_the_same_search() -> None:
+    at_once = search(COUNTING, "textbook", seed=3)
+    result, seen = through(searching(COUNTING, "textbook", seed=3))
+    assert str(result) == str(at_once)
+    assert at_once.failure is not None
+    drawing = [step for step in seen if step.shrinking is None]
+    assert [step.tried for step in drawing] == list(range(at_once.failure.number + 1))
+    assert drawing[0].plan == FaultPlan() and drawing[-1].plan == at_once.failure.steps[0]
+    assert [step.shrinking for step in seen[len(drawing) :]] == list(range(at_once.failure.runs))
+
+
+def test_two_searches_that_take_turns_do_not_disturb_each_other() -> None:
+    one, other = searching(COUNTING, "textbook", seed=3), searching(COUNTING, plans=30)
+    results: dict[int, SearchResult] = {}
+    while len(results) < 2:
+        for number, steps in enumerate((one, other)):
+            try:
+                next(steps)
+            except StopIteration as end:
+                results.setdefault(number, end.value)
+    assert str(results[0]) == str(search(COUNTING, "textbook", seed=3))
+    assert str(results[1]) == str(search(COUNTING, plans=30))
+
+
+@pytest.mark.parametrize("at", [1, 7])
+def test_a_search_that_is_cancelled_between_two_runs_has_what_it_has(at: int) -> None:
+    result, seen = through(searching(COUNTING, plans=500), cancel_at=at)
+    assert len(seen) == at
+    assert result.cancelled and result.tried == at - 1
+
+
+def test_a_search_that_is_cancelled_while_it_shrinks_keeps_the_shortest_plan_so_far() -> None:
+    whole = search(COUNTING, "textbook", seed=3)
+    assert whole.failure is not None
+    result, _ = through(searching(COUNTING, "textbook", seed=3), cancel_at=whole.failure.number + 3)
+    assert result.cancelled and result.failure is not None
+    assert result.failure.runs == 1 and not result.failure.minimal
+
+
+def test_searching_refuses_at_once_what_makes_no_sense() -> None:
+    with pytest.raises(SearchError):
+        searching(COUNTING, plans=0)
+    with pytest.raises(SearchError):
+        searching(COUNTING, plans=True)
