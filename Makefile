@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help lab test grade doctor notebooks build format clean
+.PHONY: help lab test test-browser grade doctor notebooks build format clean
 
 python := .venv/bin/python
 lesson := $(python) -m lessonlib.cli
@@ -20,14 +20,15 @@ exit 1
 endef
 
 help:
-	@echo "make lab        open JupyterLab on the first lesson"
-	@echo "make grade      grade your own exercises/"
-	@echo "make doctor     try what the lessons need, and say what to do where something fails"
-	@echo "make test       everything that must hold: format, lint, types, walls, tests, notebooks"
-	@echo "make build      write exercises/ anew from solutions/"
-	@echo "make notebooks  run notebooks/ and solutions/ again and store their outputs"
-	@echo "make format     put the code into its standard form"
-	@echo "make clean      remove .venv and what the tools leave behind"
+	@echo "make lab           open JupyterLab on the first lesson"
+	@echo "make grade         grade your own exercises/"
+	@echo "make doctor        try what the lessons need, and say what to do where something fails"
+	@echo "make test          everything that must hold: format, lint, types, walls, tests, notebooks"
+	@echo "make test-browser  the widgets and notebooks in a real browser"
+	@echo "make build         write exercises/ anew from solutions/"
+	@echo "make notebooks     run notebooks/ and solutions/ again and store their outputs"
+	@echo "make format        put the code into its standard form"
+	@echo "make clean         remove .venv and what the tools leave behind"
 
 lab:
 	$(call set_up,lab)
@@ -62,21 +63,33 @@ format:
 # With xdist, a notebook's cells must stay on one worker: --dist loadfile.
 test:
 	$(call set_up,test)
-	@echo "1/7 Format"
+	@echo "1/8 Format"
 	@$(python) -m ruff format --check .
-	@echo "2/7 Lint"
+	@echo "2/8 Lint"
 	@$(python) -m ruff check .
-	@echo "3/7 Types"
+	@echo "3/8 Types"
 	@$(python) -m mypy
-	@echo "4/7 Walls"
+	@echo "4/8 Walls"
 	@.venv/bin/lint-imports --no-logo
-	@echo "5/7 Unit and property tests"
-	@$(python) -m pytest -q -n 2 --dist loadfile tests
-	@echo "6/7 The laboratory's tests on other Pythons"
+	@echo "5/8 Unit and property tests"
+	@$(python) -m pytest -q -n 2 --dist loadfile -m "not browser" tests
+	@echo "6/8 The laboratory's tests on other Pythons"
 	@$(python) tools/other_pythons.py
-	@echo "7/7 Notebooks, outputs compared"
+	@echo "7/8 Notebooks, outputs compared"
 	@$(python) -m pytest -q -n 2 --dist loadfile --nbval notebooks solutions
+	@echo "8/8 Widgets and notebooks in a real browser"
+ifneq ($(filter test-browser,$(MAKECMDGOALS)),)
+	@echo "Left to make test-browser."
+else
+	@$(python) tools/chromium.py --if-found
+endif
 	@echo "All of it holds."
+
+# Installs a Chromium where it may. `make test test-browser` runs these tests once.
+test-browser:
+	$(call set_up,test)
+	@echo "Widgets and notebooks in a real browser"
+	@$(python) tools/chromium.py
 
 clean:
 	rm -rf .venv *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

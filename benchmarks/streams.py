@@ -69,7 +69,7 @@ def ours(count: int, keys: int = KEYS) -> tuple[int, float, str]:
     for number, (key, time_s) in enumerate(events(count, keys)):
         for result in counts.process(key, time_s):
             total += result.value
-        if number % 1000 == 0:
+        if number % 100 == 0:
             cells = max(cells, counts.open_cells)
     total += sum(result.value for result in counts.end())
     took = time.process_time() - started

@@ -169,6 +169,14 @@ def test_what_the_tests_need_is_installed_for_the_tests_alone_and_serves_the_les
     assert asked(clone) == ["-m lessonlib.cli lab --"]
 
 
+def test_what_the_browser_tests_need_serves_everything_else(clone: Path) -> None:
+    environment = bootstrap.Environment(str(clone))
+    environment.make(str(clone / "fakes" / "python 3"), (3, 12))
+    environment.install("browser")
+    assert asked(clone) == ["-m pip .[test,browser]"]
+    assert all(environment.installed(what) for what in bootstrap.EXTRAS)
+
+
 def test_a_changed_pyproject_is_installed_again(clone: Path) -> None:
     make(clone)
     asked(clone)
@@ -224,5 +232,5 @@ def test_help_lists_every_target() -> None:
     assert phony
     said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
     assert {f"make {target}" for target in phony[1].split() if target != "help"} <= set(
-        re.findall(r"make \w+", said)
+        re.findall(r"make [\w-]+", said)
     )

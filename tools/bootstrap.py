@@ -5,6 +5,7 @@ old one has to get far enough to say in one sentence what is missing.
 
     python tools/bootstrap.py lab       the package with what the lessons need
     python tools/bootstrap.py test      that, and what the tests need
+    python tools/bootstrap.py browser   that, and what the tests in a browser need
 
 A stamp in .venv holds the digest of the pyproject.toml that was installed; while they agree there is nothing
 to do. It is written last, so an interrupted installation leaves none.
@@ -20,7 +21,7 @@ import sys
 
 OLDEST, NEWEST = (3, 11), (3, 13)  # as requires-python in pyproject.toml
 CANDIDATES = ["python3.13", "python3.12", "python3.11", "python3", "python"]
-EXTRAS = {"lab": "", "test": "[test]"}
+EXTRAS = {"lab": "", "test": "[test]", "browser": "[test,browser]"}
 
 PROBE = """
 import sys
@@ -155,8 +156,9 @@ class Environment(object):
 
     def installed(self, what):
         digest = self.digest()
-        # What the tests need includes what the lessons need.
-        return any(read(self.stamp(name)) == digest for name in {what, "test"})
+        # Each contains what stands before it.
+        names = list(EXTRAS)
+        return any(read(self.stamp(name)) == digest for name in names[names.index(what) :])
 
     def install(self, what):
         digest = self.digest()

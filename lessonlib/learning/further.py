@@ -6,7 +6,9 @@ others each fault is drawn again, as search draws it: the same kind against the 
 another moment, for another time, with another chance or count. What an answer is asked to survive stays the same.
 
 All of it follows from the exercise's number, the case's words and the number of the run, so every grader runs the
-same, and the line that replays a failure needs nothing else. It is no secret: the rule stands here.
+same, and the line that replays a failure needs nothing else. It is no secret: the rule stands here. There is a bound:
+no further run begins after FURTHER_STEPS_MAX steps of event loops, some ten seconds, so that an answer which is right
+and busy is graded in time. The runs come in rounds, one of each case, so that what is cut off is spread over all of them.
 """
 
 from __future__ import annotations
@@ -19,14 +21,19 @@ from typing import Any
 from lessonlib.lab.faults import Fault, FaultPlan
 from lessonlib.lab.search import draw
 from lessonlib.learning.exercises import Case, Exercise, Finding, judge
+from lessonlib.limits import progress
 
 FURTHER_RUNS = 8  # of each case
+FURTHER_STEPS_MAX = 300_000  # of all of them; right answers to lesson 1 take up to 100 000
 SEEDS = range(1_000, 10_000)  # a check's own seeds are small numbers
 
 
 def judge_further(exercise_id: str, exercise: Exercise, answer: Any) -> tuple[Case, Finding] | None:
     """Return the first further case in which `answer` breaks a requirement, and which; None when it keeps all."""
+    last = progress.steps + FURTHER_STEPS_MAX
     for case in further_cases(exercise_id, exercise):
+        if progress.steps > last:
+            break
         finding = judge(dataclasses.replace(exercise, probes=(), cases=(case,)), answer)
         if finding is not None:
             return case, finding
@@ -34,10 +41,12 @@ def judge_further(exercise_id: str, exercise: Exercise, answer: Any) -> tuple[Ca
 
 
 def further_cases(exercise_id: str, exercise: Exercise, runs: int = FURTHER_RUNS) -> Iterator[Case]:
-    """Yield the further cases of an exercise: `runs` for each of its own, and fewer where that has no fault."""
-    for case in exercise.cases:
-        own = FaultPlan.parse(case.plan)
-        for number in range(runs if own.faults else 1):
+    """Yield the further cases of an exercise: `runs` for each of its own, and one where that has no fault."""
+    for number in range(runs):
+        for case in exercise.cases:
+            own = FaultPlan.parse(case.plan)
+            if number and not own.faults:
+                continue
             random = Random(f"{exercise_id}/{case.about}/{number}")
             seed = random.choice(SEEDS)
             plan = FaultPlan(tuple(_again(fault, random, exercise) for fault in own)) if number else own

@@ -156,5 +156,5 @@ def _linked(sentence: str) -> str:
         for folder in ("exercises", "notebooks"):
             path = f"{folder}/{lesson.stem}.ipynb"
             link = quote(Path(up, path).as_posix())
-            text = text.replace(path, f'<a href="{link}">{path}</a>')
+            text = text.replace(path, f'<a href="{link}" style="text-decoration: underline">{path}</a>')
     return text

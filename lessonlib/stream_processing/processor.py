@@ -17,29 +17,22 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from itertools import groupby
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from lessonlib.errors import LessonError
-from lessonlib.event_driven.arguments import able, file_name, function, ports_or_local, seconds, text, whole
-from lessonlib.event_driven.dead_letters import DeadLetter, DeadLetterQueue
+from lessonlib.event_driven.arguments import able, file_name, function, ports_or_local, text, whole
+from lessonlib.event_driven.dead_letters import DeadLetterQueue
 from lessonlib.event_driven.event import Event
-from lessonlib.event_driven.handlers import handler_name
 from lessonlib.ports import Ports
 from lessonlib.stream_processing.arguments import duration_s
 from lessonlib.stream_processing.buffer import Buffer, Entry
 from lessonlib.stream_processing.checkpoint import Checkpoint
 from lessonlib.stream_processing.envelope import as_event
 from lessonlib.stream_processing.partitioner import PARTITIONS_MAX, KeyPartitioner, entity_key
-
-RETRY_DELAY_S_MAX = 60.0  # doubling ends here
-TROUBLE_WAIT_S = 0.5
-
-BatchHandler = Callable[[tuple[Event, ...]], Awaitable[Any] | Any]
-ANY_TYPE = "*"
+from lessonlib.stream_processing.runs import BatchHandler, Runs
+from lessonlib.stream_processing.worker import PartitionWorker
 
 
 class State(Protocol):
@@ -47,10 +40,6 @@ class State(Protocol):
 
     def snapshot(self) -> Any: ...
     def restore(self, snapshot: Any) -> None: ...
-
-
-class NoHandler(LessonError):
-    """Nobody handles events of this type."""
 
 
 class StreamProcessor:
@@ -105,15 +94,13 @@ class StreamProcessor:
         if partition_count > PARTITIONS_MAX:
             raise LessonError(f"partition_count={partition_count} is too many; give at most {PARTITIONS_MAX}")
         whole("batch_size", batch_size, least=1)
-        self._window_s = duration_s("processing_window", processing_window)
+        window_s = duration_s("processing_window", processing_window)
         function("key", key, example="a function from an event to its key")
         buffer_max = 2 * batch_size if buffer_max is None else buffer_max
         whole("buffer_max", buffer_max, least=batch_size)  # a batch must be able to fill
         if on_drop is not None:
             function("on_drop", on_drop, example="a function of (event, partition)")
         function("make_buffer", make_buffer, example="a function of (size_max, overflow), such as Buffer")
-        whole("attempts_max", attempts_max, least=1)
-        seconds("retry_delay_s", retry_delay_s)
         if state is not None:
             able("state", state, ("snapshot", "restore"), example="a WindowedAggregation")
         if checkpoint is not None:
@@ -126,14 +113,25 @@ class StreamProcessor:
         self.buffer_max = buffer_max
         self._ports = ports_or_local(ports)
         self.dead_letters = DeadLetterQueue(self._ports.disk) if dead_letters is None else dead_letters
-        able("dead_letters", self.dead_letters, ("put",), example="a DeadLetterQueue")
         self._key, self._on_drop = key, on_drop
-        self._attempts_max, self._retry_delay_s = attempts_max, retry_delay_s
-        self._state, self._checkpoint, self._name = state, checkpoint, name
+        self._state, self._checkpoint = state, checkpoint
         self._offsets: dict[str, int] = {}
-        self._handlers: dict[str, BatchHandler] = {}
+        self._runs = Runs(
+            self.dead_letters,
+            self._ports.clock,
+            attempts_max=attempts_max,
+            retry_delay_s=retry_delay_s,
+            name=name,
+        )
         self._partitions = [
-            _Partition(self, number, make_buffer(buffer_max, overflow)) for number in range(partition_count)
+            PartitionWorker(
+                number,
+                make_buffer(buffer_max, overflow),
+                self._runs.handle,
+                batch_size=batch_size,
+                window_s=window_s,
+            )
+            for number in range(partition_count)
         ]
         self._intake = asyncio.Event()  # cleared while a checkpoint is taken
         self._intake.set()
@@ -149,11 +147,7 @@ class StreamProcessor:
 
     def subscribe(self, event_type: str, handler: BatchHandler) -> None:
         """Let `handler` have the events of `event_type`, as tuples; "*" for every type without one of its own."""
-        text("event_type", event_type, example="order_created")
-        handler_name(cast(Any, handler))  # refuses what is no handler
-        if event_type in self._handlers:
-            raise LessonError(f"event_type={event_type!r} has a handler already; give a type one handler")
-        self._handlers[event_type] = handler
+        self._runs.subscribe(event_type, handler)
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -202,8 +196,7 @@ class StreamProcessor:
         partition.came()
         if dropped is not None:
             self.dropped += 1
-            partition.gone += 1
-            partition.tell()
+            partition.dropped()
             if self._on_drop is not None:
                 self._on_drop(dropped.event, partition.number)
         return dropped is not entry
@@ -262,155 +255,3 @@ class StreamProcessor:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    # ---- A batch -----------------------------------------------------------------------------------------
-
-    async def _handle_batch(self, partition: int, batch: list[Entry]) -> None:
-        """Hand each run of consecutive events of one type to its handler, one run after the other."""
-        for event_type, run in groupby(batch, key=lambda entry: entry.event.type):
-            await self._handle_run(partition, event_type, list(run))
-
-    async def _handle_run(self, partition: int, event_type: str, run: list[Entry]) -> None:
-        handler = self._handlers.get(event_type) or self._handlers.get(ANY_TYPE)
-        if handler is None:
-            nobody = NoHandler(f"no handler for {event_type!r}; subscribe({event_type!r}, ...) one")
-            now = self._ports.clock.now()
-            for entry in run:
-                await self._set_aside(partition, entry, nobody, attempts=0, first_time=now)
-            return
-        first_time = self._ports.clock.now()
-        together = self._attempts_max if len(run) == 1 else max(1, self._attempts_max - 1)
-        problem: Exception | None = None
-        for attempt in range(1, together + 1):
-            await self._wait_before(attempt)
-            problem = await self._try(handler, run)
-            if problem is None:
-                return
-        alone = together < self._attempts_max
-        if alone:
-            await self._wait_before(self._attempts_max)
-        for entry in run:  # one of them may be what the others fail for
-            error = await self._try(handler, [entry]) if alone else problem
-            if error is not None:
-                await self._set_aside(
-                    partition, entry, error, attempts=together + alone, first_time=first_time
-                )
-
-    async def _wait_before(self, attempt: int) -> None:
-        if attempt > 1:
-            await asyncio.sleep(min(self._retry_delay_s * 2.0 ** min(attempt - 2, 60), RETRY_DELAY_S_MAX))
-
-    async def _try(self, handler: BatchHandler, run: list[Entry]) -> Exception | None:
-        """Hand events to a handler; return what it raised."""
-        try:
-            call: Any = getattr(handler, "handle", handler)
-            result = call(tuple(entry.event for entry in run))
-            if inspect.isawaitable(result):
-                await result
-        except Exception as problem:
-            return problem
-        return None
-
-    async def _set_aside(
-        self, partition: int, entry: Entry, problem: Exception, *, attempts: int, first_time: float
-    ) -> None:
-        letter = DeadLetter(
-            event=entry.event,
-            subscription=f"{self._name}-{partition}",
-            topic=entry.event.type,
-            offset=entry.offset,
-            error=type(problem).__name__,
-            message=str(problem),
-            attempts=attempts,
-            first_time=first_time,
-            last_time=self._ports.clock.now(),
-        )
-        while True:
-            try:
-                return await self.dead_letters.put(letter)
-            except OSError:  # an event that cannot even be set aside must not be lost
-                await asyncio.sleep(TROUBLE_WAIT_S)
-
-
-class _Partition:
-    """A buffer and its one worker."""
-
-    def __init__(self, owner: StreamProcessor, number: int, buffer: Buffer) -> None:
-        self.owner = owner
-        self.number = number
-        self.buffer = buffer
-        self.wake = asyncio.Event()  # something has come, or somebody is in a hurry
-        self.gone = 0  # how many were handled, set aside or dropped
-        self.wanted = 0  # up to which count somebody is in a hurry
-        self._told = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Start the worker, if it does not run. Raises what ended it, if something did."""
-        if self._worker is None:
-            self._worker = asyncio.get_running_loop().create_task(
-                self._work(), name=f"{self.owner._name} partition {self.number}"
-            )
-        elif self._worker.done() and not self.owner.closed:
-            self._worker.result()
-
-    def came(self) -> None:
-        """Wake the worker for an event, if it makes a difference: the first starts the clock, the last fills a batch."""
-        waiting = len(self.buffer.waiting)
-        if waiting == 1 or waiting >= self.owner.batch_size:
-            self.wake.set()
-
-    def hurry(self) -> None:
-        """Let what waits now be handled without waiting for a full batch."""
-        self.wanted = self.buffer.taken
-        self.wake.set()
-
-    def tell(self) -> None:
-        self._told.set()
-        self._told = asyncio.Event()
-
-    async def reached(self, count: int) -> None:
-        """Wait until the first `count` events are done with."""
-        while self.gone < count:
-            assert self._worker is not None
-            told = asyncio.ensure_future(self._told.wait())
-            try:
-                await asyncio.wait((told, self._worker), return_when=asyncio.FIRST_COMPLETED)
-                if self._worker.done():
-                    self._worker.result()
-                    return
-            finally:
-                told.cancel()
-
-    async def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
-
-    async def _work(self) -> None:
-        try:
-            await self._batches()
-        finally:
-            self.buffer.close()  # nobody may wait for a worker that is gone
-
-    async def _batches(self) -> None:
-        waiting, size = self.buffer.waiting, self.owner.batch_size
-        while True:
-            while not self._is_due():
-                self.wake.clear()
-                due_s = waiting[0].since_s + self.owner._window_s if waiting else None
-                try:
-                    async with asyncio.timeout_at(due_s):
-                        await self.wake.wait()
-                except TimeoutError:
-                    break
-            batch = self.buffer.take(size)
-            if batch:
-                await self.owner._handle_batch(self.number, batch)
-                self.gone += len(batch)
-                self.tell()
-
-    def _is_due(self) -> bool:
-        """Whether a batch is to be closed now: it is full, or somebody is in a hurry."""
-        waiting = self.buffer.waiting
-        return len(waiting) >= self.owner.batch_size or (bool(waiting) and self.gone < self.wanted)

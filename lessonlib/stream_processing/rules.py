@@ -78,6 +78,25 @@ def letters(history: History) -> dict[int, Record]:
     return found
 
 
+@rule("an event that is offered is taken", "liveness")
+def offered_is_taken(history: History) -> Verdict:
+    """Unless the processor is closed, full and told to fail, or down, whenever it is asked."""
+    offered, taken = by_number(history.of("invoke", op="process")), by_number(history.of("ok", op="process"))
+    refused = {
+        r.data["number"]: r
+        for r in history.of("failed", op="process")
+        if r.get("type") not in (None, "StreamClosed", "BufferFull")
+    }
+    for number, record in refused.items():
+        if number not in taken:
+            return broken(f"Event {number} was offered, and never taken: {record.get('error')}.", record)
+    if not offered:
+        return not_exercised("No event was offered.")
+    return holds(
+        f"{len(taken)} of {len(offered)} events were taken, and none of the others was refused by an error."
+    )
+
+
 @rule("every event that was taken is handled or set aside", "liveness")
 def handled_or_aside(history: History) -> Verdict:
     """By the end; an event that was dropped on purpose, and told, is not lost."""

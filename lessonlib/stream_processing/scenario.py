@@ -62,7 +62,7 @@ DELAYED_S = 15 * 60  # who leaves so late is announced as delayed
 ANNOUNCED_S = HOUR_S  # how long before its time a flight is announced
 FLIGHTS_MAX = 6034
 RETRY_S = 0.1
-TRIES_MAX = 2_000
+TRIES_MAX = 300  # in a row; who has waited so long in vain tries each later event once
 DOWN_S = 0.05  # how long a deployment takes
 
 
@@ -210,7 +210,7 @@ async def _announcer(world: World, params: Mapping[str, Any]) -> None:
     """One source, which makes one event after the other at its rate, and waits while it is made to wait."""
     seqs: dict[str, int] = {}
     deploying: asyncio.Task[None] | None = None
-    hurry = 0
+    hurry, tries = 0, TRIES_MAX
     due_s = 0.0
     for made in _announcements(params["flights"]):
         due_s = max(due_s + 1 / params["rate_per_s"], world.now_s) if not hurry else world.now_s
@@ -234,22 +234,24 @@ async def _announcer(world: World, params: Mapping[str, Any]) -> None:
         }
         if (deploy := world.take(Deploy)) is not None and (deploying is None or deploying.done()):
             deploying = world.loop.create_task(_deploy(world, deploy.node), name="deployment")
-        await _offer(world, event)
+        tries = TRIES_MAX if await _offer(world, event, tries) else 1
     if deploying is not None:
         await deploying
 
 
-async def _offer(world: World, event: dict[str, Any]) -> None:
+async def _offer(world: World, event: dict[str, Any], tries: int) -> bool:
+    """Offer an event until it is taken; return whether it was."""
     about = {
         name: event["data"][name] for name in ("number", "key", "seq", "poison") if name in event["data"]
     }
-    for _ in range(TRIES_MAX):
+    for _ in range(tries):
         done = await world.invoke(
             "processor", "process", lambda memory: memory["process"](event), kind=event["type"], **about
         )
         if done is not None:
-            return
+            return True
         await asyncio.sleep(RETRY_S)
+    return False
 
 
 async def _deploy(world: World, name: str) -> None:
@@ -304,6 +306,7 @@ BATCHES = Scenario(
     ),
     faults=(HandlerError, SlowHandler, Poison, HotKey, Burst, Deploy, Pause, SlowNode, SlowDisk, FailingDisk),
     rules=(
+        rules.offered_is_taken,
         rules.handled_or_aside,
         rules.key_order,
         rules.bounded,
@@ -534,16 +537,20 @@ def _departure_events(flights: int) -> tuple[Event, ...]:
 
 async def _publish_all(world: World, params: Mapping[str, Any], node: str) -> None:
     """Append the departures one after the other, each again until it is acknowledged."""
+    tries = TRIES_MAX
     for number, event in enumerate(_departure_events(params["flights"]), 1):
         await asyncio.sleep(max(0.0, number / params["rate_per_s"] - world.now_s))
         for hot in world.in_force(HotKey, "")[:1]:
             event = replace(event, subject=hot.key)
-        for _ in range(TRIES_MAX):
+        for _ in range(tries):
             append = partial(_call, "append", event)
             done = await world.invoke(node, "append", append, number=number, timeout_s=30)
             if done is not None:
+                tries = TRIES_MAX
                 break
             await asyncio.sleep(RETRY_S)
+        else:
+            tries = 1
 
 
 def _build_restore(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:

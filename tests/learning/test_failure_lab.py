@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from lessonlib.lab.scenario import Param, Run, Scenario
 from lessonlib.learning import Mission, failure_lab
 from lessonlib.learning.panel import watched as budget
 from lessonlib.learning.panel.dial import Dial
+from lessonlib.limits import one_simulation
 from lessonlib.views import fan_out, lag, timeline, verdicts
 
 CRASH = "at 1s crash shop for 1s"
@@ -354,6 +356,39 @@ def test_a_search_lets_others_in_and_can_be_cancelled() -> None:
     assert lab.search.result.cancelled and 0 < lab.search.result.tried < 5_000
     assert "stopped after" in lab.search.message.value
     assert not lab.search.button.disabled and lab.search.cancel.disabled
+
+
+def test_panel_and_search_wait_for_a_simulation_of_another_thread_and_can_be_cancelled_meanwhile() -> None:
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with one_simulation():
+            held.set()
+            over.wait(30)
+
+    async def use() -> list[str]:
+        lab = a_lab(system="pattern")
+        threading.Thread(target=hold).start()
+        held.wait(30)
+        said = []
+        lab.search.start()
+        lab.plan.value = CRASH
+        while not (lab.message.value and "<progress" not in lab.search.message.value):
+            await asyncio.sleep(0.01)
+        said += [lab.message.value, lab.search.message.value]
+        lab.search.cancel.click()
+        while lab.search.result is None:
+            await asyncio.sleep(0.01)
+        said.append(lab.search.message.value)
+        over.set()
+        while CRASH not in lab.picture.value:
+            await asyncio.sleep(0.01)
+        return said
+
+    panel, search, cancelled = asyncio.run(use())
+    assert "A cell runs a simulation; the panel goes on when that has ended." in panel
+    assert "A cell runs a simulation; the search of pattern goes on" in search
+    assert "stopped after 0 of 300 fault plans" in cancelled
 
 
 def test_a_search_in_slices_finds_what_the_search_in_one_go_finds() -> None:

@@ -14,8 +14,9 @@ from lessonlib.lab.faults import FaultPlan
 from lessonlib.learning import CheckFailed, check
 from lessonlib.learning.check import exercises, find
 from lessonlib.learning.exercises import Case, Exercise, Hint
-from lessonlib.learning.further import FURTHER_RUNS, further_cases, judge_further
+from lessonlib.learning.further import FURTHER_RUNS, FURTHER_STEPS_MAX, further_cases, judge_further
 from lessonlib.lessons import LESSONS
+from lessonlib.limits import progress
 
 ROOT = Path(__file__).parents[2]
 TRIED = [(lesson, id_) for lesson in LESSONS for id_, e in exercises(lesson.name).items() if e.cases]
@@ -112,6 +113,33 @@ def test_a_further_run_without_faults_is_told_by_its_seed_and_gets_its_hint():
     case, finding = judge_further("9.9", exercise, asleep)
     assert (case.plan, finding.hint) == ("", "It sleeps.")
     assert f"seed={case.seed}" in finding.look
+
+
+def test_a_busy_answer_is_right_and_graded_in_time():
+    class Busy(answers(LESSON_1).RIGHT["1.4"]):
+        runs = 0
+
+        def __init__(self, *given, **options):
+            super().__init__(*given, **options)
+            Busy.runs += 1
+
+        async def handle(self, event):
+            for _ in range(3_000):
+                await asyncio.sleep(0)
+            await super().handle(event)
+
+    exercise = find("1.4")
+    before = progress.steps
+    assert judge_further("1.4", exercise, Busy) is None
+    assert FURTHER_STEPS_MAX < progress.steps - before < 1.5 * FURTHER_STEPS_MAX
+    assert 2 < Busy.runs < len(list(further_cases("1.4", exercise)))
+
+
+@pytest.mark.parametrize(("lesson", "id_"), TRIED)
+def test_right_answers_stay_far_below_the_bound(lesson, id_):
+    before = progress.steps
+    judge_further(id_, find(id_), answers(lesson).RIGHT[id_])
+    assert progress.steps - before < FURTHER_STEPS_MAX / 2
 
 
 def test_a_rule_that_a_drawn_plan_does_not_exercise_costs_nothing(capsys):

@@ -104,7 +104,10 @@ def test_the_next_step_is_a_link_from_where_the_notebook_is(course, monkeypatch,
         (tmp_path / folder).mkdir()
     for folder, link in (("exercises", "../exercises/00_zero.ipynb"), (".", "exercises/00_zero.ipynb")):
         monkeypatch.chdir(tmp_path / folder)
-        assert f'<a href="{link}">exercises/00_zero.ipynb</a>' in progress().html
+        assert (
+            f'<a href="{link}" style="text-decoration: underline">exercises/00_zero.ipynb</a>'
+            in progress().html
+        )
 
 
 def test_a_broken_file_is_told_in_the_table_and_in_words(course, monkeypatch, tmp_path):

@@ -84,9 +84,11 @@ TEXTBOOK = {"system": "textbook"}
 REFUSED = {"parts": {"processor": Refusing}, "flights": 1, "system": "textbook"}
 NO_BROKER, NO_SOURCE = {"plan": "at 0s crash broker"}, {"plan": "at 0s crash source"}
 TORN = "after write 1 to state crash worker for 0.1s"
+OFFERED = "an event that is offered is taken"
 DIED = "no task dies unseen"
 
 RUNS = {
+    ("BATCHES", OFFERED): ({}, REFUSED, None),
     ("BATCHES", "every event that was taken is handled or set aside"): ({}, TEXTBOOK, REFUSED),
     ("BATCHES", "events of one key are handled in order, across types"): (
         {},
@@ -199,9 +201,21 @@ class TestARule:
             assert untested.verdict(rule).status == "not exercised", untested.describe()
 
 
+@pytest.mark.parametrize(("name", "plan"), [("RESTORE", NO_SOURCE["plan"]), ("GROUP", NO_BROKER["plan"])])
+def test_nothing_can_be_asked_of_what_never_comes_back(name, plan):
+    lost = SCENARIOS[name].run(plan=plan)
+    assert not lost.broken, lost.describe()
+
+
+@pytest.mark.parametrize("worker", ["worker-1", "worker-2", "worker-3"])
+def test_a_worker_that_never_comes_back_is_no_excuse_for_a_group(worker):
+    run_ = GROUP.run(plan=f"at 1s crash {worker}")
+    assert {v.status for v in run_.verdicts} == {"holds"}, run_.describe()
+
+
 def test_every_rule_is_in_the_table():
     assert {(s.name, rule.name) for s in SCENARIOS.values() for rule in s.rules} == set(RUNS)
-    assert {rule for (_, rule), (_, _, untested) in RUNS.items() if untested is None} == {DIED}
+    assert {rule for (_, rule), (_, _, untested) in RUNS.items() if untested is None} == {OFFERED, DIED}
 
 
 def test_a_crash_in_the_middle_of_a_batch_leaves_the_counts_of_a_plain_recount():

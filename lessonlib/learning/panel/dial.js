@@ -1,8 +1,7 @@
 // The browser's half of a dial: a native range with a label, and a number field for what a drag cannot hit.
 
-let last = 0;
 function render({ model, el }) {
-  const id = `dial-${Date.now()}-${last++}`;
+  const id = `dial-${Math.random().toString(36).slice(2)}`; // each widget has a module of its own: a counter would not do
   const { low, high, step, wide, unit, label, help } = Object.fromEntries(
     ["low", "high", "step", "wide", "unit", "label", "help"].map((name) => [name, model.get(name)]));
   const text = document.createElement("label");
@@ -42,7 +41,14 @@ function render({ model, el }) {
     model.set("value", value);
     model.save_changes();
   };
-  range.addEventListener("input", () => set(toValue(range.value)));
+  range.addEventListener("input", () => {
+    const before = model.get("value");
+    const moved = Math.sign(range.value - Math.round(toPosition(before)));
+    const value = toValue(range.value);
+    // Low on a wide scale one position is less than one step; an arrow key must move it all the same.
+    set(value === before ? fit(before + moved * step) : value);
+    show();
+  });
   field.addEventListener("change", () => {
     if (field.value !== "") set(fit(Number(field.value)));
     show();

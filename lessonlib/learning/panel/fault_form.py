@@ -41,7 +41,7 @@ class FaultForm(widgets.HBox):
         self._scenario, self._add, self._complain = scenario, add, complain
         kinds = [(verb(kind), kind) for kind in scenario.faults if kind.form]
         self.kind = labelled(
-            widgets.Dropdown(description="Fault", options=kinds), "fault-kind", width="230px"
+            widgets.Dropdown(description="Fault", options=kinds), "fault-kind", width="200px"
         )
         self.fields: dict[str, widgets.DOMWidget] = {}
         self.button = widgets.Button(description="Add to plan")
@@ -95,5 +95,5 @@ class FaultForm(widgets.HBox):
                 first = ""
             control = widgets.Text(description=label, value=first, placeholder="left out" if optional else "")
             control.tooltip = meaning(name)
-        width = "190px" if names else "130px"
+        width = "170px" if names or optional else "110px"
         return labelled(control, f"fault-field failure-lab-fault-{name}", width=width)

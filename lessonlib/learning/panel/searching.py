@@ -79,7 +79,9 @@ class SearchRow(widgets.VBox):
         self.button.disabled, self.cancel.disabled = True, False
         self._say(f"Searching {self._name}.")
         self._tick(Progress(0, self.plans.value, FaultPlan()))
-        self._slices = Slices(work, tick=self._tick, done=self._done, failed=self._failed, step=self._step)
+        self._slices = Slices(
+            work, tick=self._tick, done=self._done, failed=self._failed, step=self._step, waiting=self._wait
+        )
         self._slices.start()
 
     def stop(self) -> None:
@@ -103,6 +105,11 @@ class SearchRow(widgets.VBox):
         self.message.value = (
             f'<p><progress max="{seen.plans}" value="{seen.tried}" aria-label="Progress of the search"></progress> '
             f"{what}</p>"
+        )
+
+    def _wait(self) -> None:
+        self.message.value = note(
+            f"A cell runs a simulation; the search of {self._name} goes on when that has ended."
         )
 
     def _done(self, result: SearchResult) -> None:

@@ -73,6 +73,7 @@ class Slices:
         done: called with what it returned.
         failed: called with what it raised, Runaway included.
         step: makes one step of `work`: `step(work, answer)`.
+        waiting: called when another thread's simulation has to be waited for.
     """
 
     def __init__(
@@ -83,7 +84,9 @@ class Slices:
         done: Callable[[Any], None],
         failed: Callable[[BaseException], None],
         step: Callable[[Generator[Any, bool | None, Any], bool | None], Any],
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
+        self._waiting = waiting
         self._work, self._tick, self._done, self._failed, self._step = work, tick, done, failed, step
         self._cancelled = False
 
@@ -97,11 +100,14 @@ class Slices:
     def _slice(self) -> None:
         over = time.monotonic() + SLICE_S
         while True:
-            if _looping() and simulating_elsewhere():
+            if _looping() and simulating_elsewhere() and not self._cancelled:
+                self._waiting()
                 later(WAIT_S, self._slice)
                 return
             try:
-                seen = self._step(self._work, False if self._cancelled and self._begun() else None)
+                if self._cancelled and not self._begun():
+                    next(self._work)  # a generator that has not begun takes no answer yet
+                seen = self._step(self._work, False if self._cancelled else None)
             except StopIteration as end:
                 self._done(end.value)
                 return
@@ -116,7 +122,6 @@ class Slices:
                 over = time.monotonic() + SLICE_S
 
     def _begun(self) -> bool:
-        """A generator that has not begun takes nothing but None."""
         return inspect.getgeneratorstate(self._work) != inspect.GEN_CREATED
 
 
