@@ -98,8 +98,8 @@ def layers() -> list[str]:
 
 
 def lessons_in_the_layers() -> list[Lesson]:
-    """The lessons among the layers, which have a scenario each; also one that readers are not shown yet."""
-    names = [layer for layer in reversed(layers()) if (PACKAGE / layer / "scenario.py").exists()]
+    """The lessons among the layers, which have a textbook version each; also one that readers are not shown yet."""
+    names = [layer for layer in reversed(layers()) if (PACKAGE / layer / "naive.py").exists()]
     return [Lesson(number, name, name) for number, name in enumerate(names)]
 
 
