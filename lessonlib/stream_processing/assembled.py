@@ -1,6 +1,6 @@
 """A stream processor put together from parts that somebody else wrote: their batcher behind a bounded buffer.
 
-It is what a learner's own batcher runs in. Partitions, retries and dead letters are as in `processor.py`, cut short.
+It is what a learner's own batcher runs in. The rest is as in `processor.py`.
 """
 
 from __future__ import annotations
@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from itertools import groupby
+from functools import partial
 from typing import Any
 
-from lessonlib.event_driven.dead_letters import DeadLetter, DeadLetterQueue
+from lessonlib.event_driven.dead_letters import DeadLetterQueue
 from lessonlib.event_driven.event import Event
 from lessonlib.ports import Ports
 from lessonlib.stream_processing.buffer import Buffer, Entry
 from lessonlib.stream_processing.envelope import as_event
 from lessonlib.stream_processing.partitioner import entity_key
+from lessonlib.stream_processing.runs import Runs
 
 ATTEMPTS_MAX = 5
 RETRY_DELAY_S = 0.2
@@ -43,13 +44,20 @@ class AssembledProcessor:
         on_drop: Callable[[Event, int], Any] | None = None,
         ports: Ports,
     ) -> None:
-        self._handlers, self._ports = dict(handlers), ports
         self._key, self._partitioner = key, partitioner
-        self._letters = DeadLetterQueue(ports.disk)
+        runs = Runs(
+            DeadLetterQueue(ports.disk),
+            ports.clock,
+            attempts_max=ATTEMPTS_MAX,
+            retry_delay_s=RETRY_DELAY_S,
+            name="assembled",
+        )
+        for event_type, handler in handlers.items():
+            runs.subscribe(event_type, handler)
         self._buffers = [make_buffer(buffer_max, "block") for _ in range(partition_count)]
         self._batchers = [
-            make_batcher(batch_size, processing_window.total_seconds(), self._handle)
-            for _ in range(partition_count)
+            make_batcher(batch_size, processing_window.total_seconds(), partial(runs.handle, number))
+            for number in range(partition_count)
         ]
         self._came = [asyncio.Event() for _ in range(partition_count)]
         self._carriers: dict[int, asyncio.Task[None]] = {}
@@ -86,47 +94,9 @@ class AssembledProcessor:
         buffer, batcher, came = self._buffers[number], self._batchers[number], self._came[number]
         while True:
             for entry in buffer.take(1):
-                await batcher.add(entry.event)
+                await batcher.add(entry)
             if not buffer.waiting:
                 if buffer.closed:
                     return
                 came.clear()
                 await came.wait()
-
-    async def _handle(self, batch: list[Event]) -> None:
-        for event_type, run in groupby(batch, key=lambda event: event.type):
-            events, first_time = list(run), self._ports.clock.now()
-            for attempt in range(ATTEMPTS_MAX - 1):
-                if await self._try(event_type, events) is None:
-                    break
-                await asyncio.sleep(RETRY_DELAY_S * 2**attempt)
-            else:
-                for event in events:
-                    problem = await self._try(event_type, [event])
-                    if problem is not None:
-                        await self._set_aside(event, problem, first_time)
-
-    async def _try(self, event_type: str, events: list[Event]) -> Exception | None:
-        try:
-            await self._handlers[event_type](tuple(events))
-        except Exception as problem:
-            return problem
-        return None
-
-    async def _set_aside(self, event: Event, problem: Exception, first_time: float) -> None:
-        letter = DeadLetter(
-            event=event,
-            subscription="assembled",
-            topic=event.type,
-            offset=0,
-            error=type(problem).__name__,
-            message=str(problem),
-            attempts=ATTEMPTS_MAX,
-            first_time=first_time,
-            last_time=self._ports.clock.now(),
-        )
-        while True:
-            try:
-                return await self._letters.put(letter)
-            except OSError:
-                await asyncio.sleep(RETRY_DELAY_S)
