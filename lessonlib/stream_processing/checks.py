@@ -182,7 +182,13 @@ class _Trial:
 
 
 def _tried(
-    answer: Any, size_max: int, window_s: float, times_s: tuple[float, ...], *, after_s: float, work_s: float = 0.0
+    answer: Any,
+    size_max: int,
+    window_s: float,
+    times_s: tuple[float, ...],
+    *,
+    after_s: float,
+    work_s: float = 0.0,
 ) -> _Trial:
     async def main() -> _Trial:
         trial = _Trial(answer, size_max, window_s, work_s=work_s)
@@ -365,7 +371,9 @@ def _tumbling(answer: Any) -> Finding | None:
             elif time_s == 5000 and got[0] == 0:
                 hint = "An event at the end belongs to the next window: the end is not inside."
             elif time_s - offset_s < 0:
-                hint = "Before the origin, int(t / size) rounds towards zero, which is up. // and % round down."
+                hint = (
+                    "Before the origin, int(t / size) rounds towards zero, which is up. // and % round down."
+                )
             elif offset_s:
                 hint = "With an offset, windows begin at offset + n * size. Subtract it before you divide, add it after."
         return Finding(
@@ -413,7 +421,7 @@ def _sliding(answer: Any) -> Finding | None:
 
 
 # (times, gap, sessions): Beam's SessionsTest; then what a late event does, and what happens exactly at the gap.
-_SESSIONS = (
+_SESSIONS: tuple[tuple[list[int], int, list[tuple[int, int]]], ...] = (
     ([1, 15, 30, 100, 101, 95, 22, 10], 10, [(1, 40), (95, 111)]),
     ([0, 6, 12, 18], 10, [(0, 28)]),
     ([0, 16, 8], 10, [(0, 26)]),
@@ -526,7 +534,8 @@ def _slowest(answer: Any) -> Finding | None:
     if got == [("UA", 0, 10, 2)]:
         return None
     return Finding(
-        required, f"A stood at 30 s, then B came to 16 s, so the watermark is 11, and the report was {got!r:.60}, not UA, 0 to 10: 2."
+        required,
+        f"A stood at 30 s, then B came to 16 s, so the watermark is 11, and the report was {got!r:.60}, not UA, 0 to 10: 2.",
     )
 
 
@@ -585,7 +594,13 @@ def _never_back(answer: Any) -> Finding | None:
 def _rest(answer: Any) -> Finding | None:
     counter = _Counter(answer, ("A", "B"))
     early = []
-    for key, time_s, source in (("UA", 3, "A"), ("B6", 4, "B"), ("UA", 9, "B"), ("UA", 14, "A"), ("DL", 16, "B")):
+    for key, time_s, source in (
+        ("UA", 3, "A"),
+        ("B6", 4, "B"),
+        ("UA", 9, "B"),
+        ("UA", 14, "A"),
+        ("DL", 16, "B"),
+    ):
         early += counter.add(time_s, source, key)
     rest = _pairs(counter.mine.end() or ())
     right = [("B6", 0, 10, 1), ("DL", 10, 20, 1), ("UA", 0, 10, 2), ("UA", 10, 20, 1)]
@@ -594,7 +609,9 @@ def _rest(answer: Any) -> Finding | None:
     return Finding(
         "end() reports all windows that are still open.",
         f"Five events, then end(): reported in all were {sorted(early + rest)!r:.90}.",
-        hint="After the last event the watermark rises no more. end() sets it to infinity." if not rest else "",
+        hint="After the last event the watermark rises no more. end() sets it to infinity."
+        if not rest
+        else "",
     )
 
 
@@ -669,7 +686,11 @@ def _waits(answer: Any) -> Finding | None:
         depth = len(buffer.waiting)
         if third.done():
             problem = third.exception()
-            return (f"raised {type(problem).__name__}" if problem else "returned"), depth, list(buffer.waiting)
+            return (
+                (f"raised {type(problem).__name__}" if problem else "returned"),
+                depth,
+                list(buffer.waiting),
+            )
         taken = list(buffer.take(1))
         await asyncio.wait([third], timeout=1)
         if not third.done():
@@ -1070,7 +1091,7 @@ def _diagnosis(answer: Any) -> Finding | None:
             hint = "The network was slow, by less than the watermark promises to wait. " + hint
         return Finding(
             "The record is the one after which the event could only be late.",
-            f"Record {number} is: {str(record):.110}",
+            f"Record {number} is: {record!s:.110}",
             hint=hint,
         )
     lines = inspect.getsource(SharedWatermark).splitlines()
@@ -1512,7 +1533,7 @@ EXERCISES: dict[str, Exercise] = {
         points=0,
         ladder=(
             "`GROUP.run(parts={'assign': lambda count, members, previous: {m: tuple(range(i, count, len(members))) for "
-            "i, m in enumerate(members)}}, plan=\"at 2s crash worker-2 for 6s\")`: how many partitions moved, and how "
+            'i, m in enumerate(members)}}, plan="at 2s crash worker-2 for 6s")`: how many partitions moved, and how '
             "many must?",
             "Give each member a share first: whoever has most gets the larger ones. Then each keeps what it has, up to its "
             "share, and gives away first what another member holds a warm copy of. What is free goes to warm copies first.",

@@ -61,7 +61,11 @@ def _late_share(run: Run) -> float:
 
 def _few_late(runs: Runs) -> bool:
     run = runs["pattern"]
-    return 0 < _late_share(run) <= LATE_SHARE_MAX and not len(runs.plan) and len(run.history.of("arrived")) >= 900
+    return (
+        0 < _late_share(run) <= LATE_SHARE_MAX
+        and not len(runs.plan)
+        and len(run.history.of("arrived")) >= 900
+    )
 
 
 def _vanished(runs: Runs) -> bool:
@@ -79,7 +83,11 @@ def _past_an_idle_source(runs: Runs) -> bool:
     run = runs["pattern"]
     verdict = run.verdict(rules.reports_in_time.name)
     idle = any(isinstance(fault, IdleSource) for fault in runs.plan)
-    return idle and verdict.status == "holds" and not verdict.sentence.endswith(", 0 of them past an idle source.")
+    return (
+        idle
+        and verdict.status == "holds"
+        and not verdict.sentence.endswith(", 0 of them past an idle source.")
+    )
 
 
 # ---- 2-3 -------------------------------------------------------------------------------------------------

@@ -421,7 +421,9 @@ RECALL = (
     Choice(
         "Why must an event's partition be chosen by the entity it is about, and not by its own id?",
         (
-            Option("so that the load is even", "Ids spread more evenly than entities do. It is not for the load."),
+            Option(
+                "so that the load is even", "Ids spread more evenly than entities do. It is not for the load."
+            ),
             Option(
                 "because order is kept within a partition only",
                 "All events about one entity must go the same way, or nobody keeps their order.",

@@ -30,7 +30,12 @@ def waiting(runs: Run | Iterable[Run]) -> Table:
         waits = _waits(run)
         said = [_minutes(median(waits)), _minutes(max(waits))] if waits else ["–", "–"]
         share = f"{late / arrived:.1%}"
-        cells = [cell(str(arrived)), cell(bad(str(late)) if late else "0"), cell(share), cell(str(len(waits)))]
+        cells = [
+            cell(str(arrived)),
+            cell(bad(str(late)) if late else "0"),
+            cell(share),
+            cell(str(len(waits))),
+        ]
         body.append([cell(escape(name), "th", scope="row"), *cells, *(cell(text) for text in said)])
         told.append(
             f"{name}: {arrived} events, {late} late ({share}); {len(waits)} windows, reported {said[0]} (median), {said[1]} "
@@ -51,7 +56,9 @@ def _waits(run: Run) -> list[float]:
     """Return how long after its end each window was reported first, in seconds of the stream."""
     setting = run.history.of("configured").first()
     if setting is None or not {"began_s", "speed"} <= setting.data.keys():
-        raise ViewError(f"{run.replay} does not say how fast its stream goes; give a run such as WINDOWS.run()")
+        raise ViewError(
+            f"{run.replay} does not say how fast its stream goes; give a run such as WINDOWS.run()"
+        )
     ended = run.history.of("ended").first()
     reported: dict[float, int] = {}
     for record in run.history.of("result"):

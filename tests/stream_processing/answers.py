@@ -22,7 +22,9 @@ def by_struct(event, partition_count):
     return (number % 2**31) % partition_count
 
 
-def partitioner(*, key=lambda e: e["subject"] or e["id"], spread=lambda h, n: (h & 0x7FFFFFFF) % n, hashed=murmur2):
+def partitioner(
+    *, key=lambda e: e["subject"] or e["id"], spread=lambda h, n: (h & 0x7FFFFFFF) % n, hashed=murmur2
+):
     def partition_of(event, partition_count):
         return spread(hashed(key(event)), partition_count)
 
@@ -78,7 +80,9 @@ class QueueBatcher:
 class Batcher:
     """The misconceptions of 2.2, by switches; with none of them, a right answer."""
 
-    no_timer = debounce = old_timer = overlapping = cancels = late_swap = no_close = background = above = False
+    no_timer = debounce = old_timer = overlapping = cancels = late_swap = no_close = background = above = (
+        False
+    )
 
     def __init__(self, size_max, window_s, handle):
         self.size_max, self.window_s, self.handle = size_max, window_s, handle
@@ -91,7 +95,9 @@ class Batcher:
         self.waiting.append(event)
         if len(self.waiting) >= self.size_max + self.above:
             await self.flush()
-        elif not self.no_timer and (self.timer is None if self.cancels else len(self.waiting) == 1 or self.debounce):
+        elif not self.no_timer and (
+            self.timer is None if self.cancels else len(self.waiting) == 1 or self.debounce
+        ):
             if self.debounce and self.timer:
                 self.timer.cancel()
             self.timer = asyncio.create_task(self.later())
@@ -251,7 +257,7 @@ class WindowsByKey:
 
     def __init__(self, size_s, delay_s, sources, late):
         self.size_s, self.delay_s, self.late = size_s, delay_s, late
-        self.latest = {source: -inf for source in sources}
+        self.latest = dict.fromkeys(sources, -inf)
         self.open = {}
 
     def add(self, key, time_s, source):

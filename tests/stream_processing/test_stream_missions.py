@@ -17,11 +17,31 @@ PROOFS = [
         ("0s..3s hot N14228", {}),
         [("0s..50ms hot N14228", {}), ("0s..3s hot N14228; 1s..2s fail departed", {})],
     ),
-    ("2-1", 2, ("500ms..4s slow-handler departed by 2s", {}), [("500ms..600ms slow-handler departed by 10ms", {})]),
+    (
+        "2-1",
+        2,
+        ("500ms..4s slow-handler departed by 2s", {}),
+        [("500ms..600ms slow-handler departed by 10ms", {})],
+    ),
     ("2-1", 3, ("0s..3s hot N14228", {}), [("0s..100ms hot N14228", {}), ("at 500ms burst 80", {})]),
-    ("2-2", 1, ("", {"delay_min": 180}), [("", {"delay_min": 60}), ("", {"delay_min": 600}), ("", {"delay_min": 180, "flights": 300})]),
-    ("2-2", 2, ("1s..10s delay 3s from JFK", {}), [("", {"delay_min": 15}), ("1s..2s delay 100ms from JFK", {})]),
-    ("2-2", 3, ("2s..8s idle LGA", {}), [("2s..8s idle LGA", {"idle_min": 0}), ("1s..2s delay 500ms from EWR", {})]),
+    (
+        "2-2",
+        1,
+        ("", {"delay_min": 180}),
+        [("", {"delay_min": 60}), ("", {"delay_min": 600}), ("", {"delay_min": 180, "flights": 300})],
+    ),
+    (
+        "2-2",
+        2,
+        ("1s..10s delay 3s from JFK", {}),
+        [("", {"delay_min": 15}), ("1s..2s delay 100ms from JFK", {})],
+    ),
+    (
+        "2-2",
+        3,
+        ("2s..8s idle LGA", {}),
+        [("2s..8s idle LGA", {"idle_min": 0}), ("1s..2s delay 500ms from EWR", {})],
+    ),
     (
         "2-3",
         1,
@@ -31,7 +51,10 @@ PROOFS = [
     (
         "2-3",
         2,
-        ("at 300ms crash worker for 200ms; at 900ms crash worker for 200ms; at 1500ms crash worker for 200ms", {}),
+        (
+            "at 300ms crash worker for 200ms; at 900ms crash worker for 200ms; at 1500ms crash worker for 200ms",
+            {},
+        ),
         [("at 300ms crash worker for 200ms; at 900ms crash worker for 200ms", {})],
     ),
     (
@@ -44,7 +67,10 @@ PROOFS = [
         "2-4",
         2,
         ("at 2s crash worker-1 for 9s; at 2s crash worker-2 for 9s", {}),
-        [("at 2s crash worker-1 for 9s", {}), ("at 2s crash worker-1 for 1s; at 2s crash worker-2 for 1s", {})],
+        [
+            ("at 2s crash worker-1 for 9s", {}),
+            ("at 2s crash worker-1 for 1s; at 2s crash worker-2 for 1s", {}),
+        ],
     ),
 ]
 

@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 import pytest
 from view_runs import made_up
 
-from lessonlib.views import ViewError, assignment, depth, load, windows
+from lessonlib.stream_processing.departures import choices, departures
+from lessonlib.stream_processing.scenario import BATCHES, WINDOWS
+from lessonlib.views import ViewError, assignment, depth, load, waiting, windows
 
 
 def placed(key, partition):
@@ -190,3 +192,30 @@ def test_the_same_run_gives_the_same_bytes():
 def test_what_cannot_be_drawn_is_refused_in_a_sentence(call, words):
     with pytest.raises(ViewError, match=words):
         call()
+
+
+# ---- What a watermark costs ------------------------------------------------------------------------------
+
+
+def test_a_longer_delay_loses_less_and_waits_longer():
+    table = waiting([WINDOWS.run(flights=300, delay_min=minutes) for minutes in (0, 60)])
+    short, long = choices(departures()[:300], [0, 3600])  # the same, worked out without the laboratory
+    assert (short.late, short.wait_s_max, long.late, long.wait_s_max) == (10, 600, 1, 4200)
+    assert table.describe() == (
+        "delay_min=0: 300 events, 10 late (3.3%); 6 windows, reported -3 min (median), 10 min (longest) after their end.\n"
+        "delay_min=60: 300 events, 1 late (0.3%); 5 windows, reported 57 min (median), 70 min (longest) after their end."
+    )
+
+
+def test_runs_that_differ_in_more_than_their_parameters_have_their_names():
+    assert (
+        waiting([WINDOWS.run(s, flights=100) for s in ("textbook", "pattern")])
+        .describe()
+        .splitlines()[1]
+        .startswith("WINDOWS (pattern): 100 events")
+    )
+
+
+def test_waiting_needs_a_stream():
+    with pytest.raises(ViewError, match="nothing arrived"):
+        waiting(BATCHES.run(flights=5))
