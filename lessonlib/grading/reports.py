@@ -39,7 +39,8 @@ def to_table(report: Report) -> RenderableType:
             f"{entry.points} of {entry.possible}" if entry.results else "",
             f"{_passed(entry)} of {len(entry.results)}" if entry.results else "",
             ", ".join(entry.badges),
-            entry.problem or "",
+            entry.problem
+            or "; ".join(f"{r.exercise} {_first_line(r)}" for r in entry.results if r.status == "broken"),
         ]
         summary.add_row(*map(Text, words))  # Text: what learners wrote is never read as markup
     notes = [Text(note) for note in _notes(report)]
@@ -49,6 +50,10 @@ def to_table(report: Report) -> RenderableType:
     for result in report.submissions[0].results:
         exercises.add_row(*map(Text, (result.exercise, result.status, _points(result), result.message)))
     return Group(exercises, summary, *notes)
+
+
+def _first_line(result: Result) -> str:
+    return (result.message.splitlines() or [result.status])[0]
 
 
 def to_json(report: Report) -> str:
@@ -72,7 +77,8 @@ def to_csv(report: Report) -> str:
     The columns are `submission, lesson, points, possible, badges, problem` and one with the points of each exercise of
     the lessons that were graded, empty where a submission has no such exercise; a stretch exercise has 0.
     """
-    exercises = dict.fromkeys(result.exercise for entry in report.submissions for result in entry.results)
+    found = {result.exercise for entry in report.submissions for result in entry.results}
+    exercises = sorted(found, key=lambda exercise: [int(part) for part in exercise.split(".")])
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["submission", "lesson", "points", "possible", "badges", "problem", *exercises])
@@ -110,8 +116,7 @@ def to_junit(report: Report) -> str:
             if result.status != "passed":
                 kind = _JUNIT[result.status]
                 counts[kind] += 1
-                said = (result.message.splitlines() or [result.status])[0]
-                ElementTree.SubElement(case, kind, message=said).text = result.message
+                ElementTree.SubElement(case, kind, message=_first_line(result)).text = result.message
         suite.set("tests", str(len(results)))
         suite.set("failures", str(counts["failure"]))
         suite.set("errors", str(counts["error"]))

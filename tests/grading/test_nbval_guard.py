@@ -63,6 +63,7 @@ def failures(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
         failed = case.find("failure")
+        failed = case.find("error") if failed is None else failed
         name = case.attrib["classname"].split(".")[-2]  # name.ipynb
         found[name] = found.get(name) or ("" if failed is None else failed.text or "failed")
     return found

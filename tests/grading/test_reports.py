@@ -111,6 +111,12 @@ def test_a_row_of_the_csv_has_no_points_for_exercises_of_another_lesson():
     assert (anna[-1], other[6:11], broken[6:]) == ("", [""] * 5, [""] * 6)
 
 
+def test_the_columns_of_the_csv_stand_in_the_order_of_the_course_whoever_handed_in_first():
+    results = [Result(number, "passed", 1, 1) for number in ("10.1", "2.10", "2.9", "0.1")]
+    report = Report(tuple(Submission(result.exercise, results=(result,)) for result in results))
+    assert to_csv(report).splitlines()[0].endswith("problem,0.1,2.9,2.10,10.1")
+
+
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
 def test_a_spreadsheet_finds_no_formula_in_the_csv(sign):
     submission = Submission(f"{sign}1+1", None, f"{sign}2")
