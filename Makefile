@@ -87,7 +87,7 @@ endif
 
 # Installs a Chromium where it may. `make test test-browser` runs these tests once.
 test-browser:
-	$(call set_up,test)
+	$(call set_up,browser)
 	@echo "Widgets and notebooks in a real browser"
 	@$(python) tools/chromium.py
 

@@ -94,14 +94,16 @@ def test_code_that_catches_the_first_one_is_asked_again():
 
 
 def test_a_long_simulation_that_makes_progress_is_left_alone():
+    patient_s = 5 * LIMIT_S  # a busy machine may keep the whole process waiting for a tenth of a second
+
     async def main():
         loop = asyncio.get_running_loop()
-        end = time.monotonic() + 4 * LIMIT_S
+        end = time.monotonic() + 3 * patient_s
         while time.monotonic() < end:
             await asyncio.sleep(1)
         return loop.time()
 
-    with watchdog(LIMIT_S):
+    with watchdog(patient_s):
         assert simulate(main) > 100
 
 

@@ -1092,7 +1092,7 @@ EXERCISES: dict[str, Exercise] = {
         title="a retry budget that ends a storm",
         points=0,
         ladder=(
-            '`load(STORM.run(plan="5s..8s brown-out payments by 1s", budget=0))`: the trigger is over at 8 s. Who offers the '
+            '`offered(STORM.run(plan="5s..8s brown-out payments by 1s", budget=0))`: the trigger is over at 8 s. Who offers the '
             "load that keeps the service busy after that?",
             "Keep the times of failures and of successes, forget what is over ten seconds old, and compare the two numbers "
             "when you are asked.",

@@ -306,7 +306,7 @@ TURN_ON_S = 30
 def storm(*, duration_s: float = 60, rate_per_s: float = 60) -> dict[str, Run]:
     """Run the storm three times: without a budget, with one from the beginning, and with one turned on at 30 s.
 
-    The trigger is the same: for five seconds each request takes 0.3 s longer. Draw each with `views.load`.
+    The trigger is the same: for five seconds each request takes 0.3 s longer. Draw each with `views.offered`.
     """
     params: dict[str, Any] = {"duration_s": duration_s, "rate_per_s": rate_per_s}
     return {

@@ -9,9 +9,9 @@ from lessonlib.lab.history import Record
 from lessonlib.lab.scenario import Run
 from lessonlib.views.axis import Axis, clock, window
 from lessonlib.views.fault_strip import FaultStrip
-from lessonlib.views.lag_curves import levels, spread
 from lessonlib.views.picture import Picture, ViewError, name_of, one
 from lessonlib.views.reading import strikes
+from lessonlib.views.steps import levels, spread
 from lessonlib.views.svg import BLUE, GREEN, GREY, INK, PURPLE, RED, RULE, WIDTH, Sheet, shorten, text_width
 
 _HEIGHT = 200.0
@@ -44,7 +44,7 @@ FLOWS: tuple[Flow, ...] = (
 )
 
 
-def load(
+def offered(
     run: Run,
     *,
     flows: Sequence[Flow] = FLOWS,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -58,7 +60,10 @@ class Described:
         return self.text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {"image/png": self.png, "text/plain": self.text}
+        # JupyterLab gives an image of its own no alternative text, so it stands in a page.
+        source = f"data:image/png;base64,{b64encode(self.png).decode('ascii')}"
+        image = f'<img alt="{escape(" ".join(self.text.split()))}" src="{source}" style="max-width: 100%">'
+        return {"text/html": image, "text/plain": self.text}
 
 
 def described(figure: Figure, text: str) -> Described:

@@ -1,12 +1,12 @@
 """What is particular to lesson 0: its exercises' other right answers, its incident, missions, recall, and its programs."""
 
-import asyncio
 import importlib.util
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from hurried import run_on_asyncios_loop
 
 from lessonlib.lab import simulate
 from lessonlib.learning import CheckFailed, check
@@ -56,27 +56,6 @@ def test_what_is_no_answer_at_all_gets_a_sentence(id_, nonsense):
 def test_letters_that_are_not_those_of_the_program_get_a_sentence(given):
     with pytest.raises(CheckFailed, match=r"Each letter from A to J occurs once|order\(\) returns a str"):
         check("0.1", lambda: given)
-
-
-class HurriedLoop(asyncio.SelectorEventLoop):
-    """asyncio's own event loop, but it does not wait for a timer: it moves its clock there."""
-
-    def __init__(self):
-        super().__init__()
-        self.now = 0.0
-        self._selector.select = self.hurry
-
-    def time(self):
-        return self.now
-
-    def hurry(self, timeout=None):
-        self.now += timeout or 0
-        return []
-
-
-def run_on_asyncios_loop(main):
-    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
-        return runner.run(main)
 
 
 def test_the_puzzles_program_says_the_same_on_asyncios_own_loop():

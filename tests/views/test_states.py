@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from view_runs import SHOP, made_up
 
-from lessonlib.views import Flow, ViewError, attempts, load, state_machine, states
+from lessonlib.views import Flow, ViewError, attempts, offered, state_machine, states
 from lessonlib.views.state_strips import stays
 
 TABLE = (("red", "time", "green"), ("green", "time", "amber"), ("amber", "time", "red"))
@@ -114,7 +114,7 @@ def test_attempts_show_those_in_trouble_and_say_how_each_ended():
 
 
 def test_load_counts_what_arrives_what_is_offered_and_what_is_answered():
-    words = load(RUN, capacity_per_s=5).describe()
+    words = offered(RUN, capacity_per_s=5).describe()
     assert "jobs arriving: 2, 0, 1, 1 a second" in words
     assert "calls offered: 2, 1, 0, 1 a second" in words
     assert "answered in time: 1, 0, 0, 0 a second" in words
@@ -122,13 +122,13 @@ def test_load_counts_what_arrives_what_is_offered_and_what_is_answered():
 
 
 def test_what_is_counted_can_be_said():
-    words = load(
+    words = offered(
         RUN, flows=[Flow("refusals", lambda r: r.get("type") == "CircuitOpen")], bin_s=0.5
     ).describe()
     assert "refusals" in words and "at most 2, at 2.5 s" in words
 
 
-@pytest.mark.parametrize("view", [states, attempts, load])
+@pytest.mark.parametrize("view", [states, attempts, offered])
 def test_each_is_well_formed_repeats_and_shows_a_part(view):
     picture = view(RUN)
     ElementTree.fromstring(picture.svg)
@@ -152,9 +152,9 @@ def test_hostile_names_are_escaped():
         (lambda: attempts(SHOP.run()), "no call has a job"),
         (lambda: attempts(RUN, jobs=[99]), "choose numbers from 1 to 4"),
         (lambda: attempts(RUN, start_s=100), "give another part"),
-        (lambda: load(made_up([(0, "x", "a", {})])), "nothing to count"),
-        (lambda: load(RUN, bin_s=0), "give seconds"),
-        (lambda: load(RUN, flows=[]), "give so many"),
+        (lambda: offered(made_up([(0, "x", "a", {})])), "nothing to count"),
+        (lambda: offered(RUN, bin_s=0), "give seconds"),
+        (lambda: offered(RUN, flows=[]), "give so many"),
         (lambda: state_machine([]), "rows of"),
         (lambda: state_machine(7), "rows of"),
         (lambda: state_machine(TABLE, current="blue"), "choose from red, green, amber"),
