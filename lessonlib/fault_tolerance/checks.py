@@ -1027,6 +1027,7 @@ EXERCISES: dict[str, Exercise] = {
         scenario=CALLS,
         part="breaker",
         adapt=_with_judge,
+        shown_part='as_part("3.4", {})',
         probes=(
             ("twelve sequences of calls", _rates),
             ("another window and other rates", _numbers_are_given),
