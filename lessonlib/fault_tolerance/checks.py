@@ -1125,6 +1125,6 @@ EXERCISES: dict[str, Exercise] = {
             ),
         ),
         forbids=("RetryBudget",),
-        untested="several clients with a budget each, and budgets that are shared between processes.",
+        untested="the laboratory's rule on the budget: it counts gRPC's tokens, and yours allows a busy client more.",
     ),
 }

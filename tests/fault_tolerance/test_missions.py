@@ -6,7 +6,7 @@ from lessonlib.fault_tolerance.missions import MISSIONS
 from lessonlib.fault_tolerance.scenario import CALLS, STORM
 from lessonlib.learning.missions import Runs, missions
 
-SETTINGS = {"3-1": (CALLS, {}), "3-2": (CALLS, {}), "3-3": (STORM, {"budget": 0})}
+SETTINGS = {"3-1": (CALLS, {}), "3-2": (CALLS, {}), "3-3": (STORM, {"budget": 0, "rate_per_s": 10})}
 TRIGGER = "5s..8s brown-out payments by 1s"
 
 # (sitting, number, a plan that reaches it, plans that come close and do not)
@@ -29,7 +29,7 @@ PROOFS = [
     ),
     ("3-3", 1, TRIGGER, [f"{TRIGGER}; at 20s budget-on", "5s..7s outage payments"]),
     ("3-3", 2, f"{TRIGGER}; at 20s budget-on", [TRIGGER, f"{TRIGGER}; at 6s budget-on", "at 20s budget-on"]),
-    ("3-3", 3, "5s..7s outage payments", [TRIGGER, "5s..7s surge 8"]),
+    ("3-3", 3, "5s..5200ms brown-out payments by 1s", [TRIGGER, "5s..7s outage payments"]),
 ]
 
 
