@@ -1010,8 +1010,8 @@ EXERCISES: dict[str, Exercise] = {
                 "More probes than permits are under way. Count a probe before you await it.",
             ),
         ),
-        forbids=("CircuitBreaker", "shop_breaker", "Guard", "naive", "Breaker"),
-        untested="a failure rate (the next exercise), and the outcome of calls that began before the breaker opened.",
+        forbids=("CircuitBreaker", "shop_breaker"),
+        untested="a failure rate (the next exercise), and slow calls that end long after the state has changed.",
     ),
     "3.4": Exercise(
         title="a failure rate over a window",

@@ -139,7 +139,7 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
             "Jitter and deadlines do not help here: there is more work than capacity, and the retries are the work.",
         ),
         Mission(
-            "End it: let the trigger pass, and turn the budget on later (`at 20s budget-on`).",
+            "End it: let the trigger pass, and turn the budget on later (at 20s budget-on).",
             _ended,
             "The budget takes away what feeds the storm. The service was never broken.",
         ),

@@ -149,7 +149,19 @@ PREDICTIONS = {
 }
 
 CONCEPTS = {
-    "3-1": Choice(
+    "3-1": Number(
+        "50 calls a second go to a service that answers in 200 ms. How many are in progress at a time, on average? (Little's law)",
+        answer=10,
+        tolerance=0,
+        unit="calls",
+        feedback="50 a second times 0.2 s. When it answers in 2 s, it is a hundred.",
+        otherwise="Calls in progress = calls a second × seconds a call.",
+        mistakes={
+            250: "You have divided. Think of one second: each of its 50 calls is there for a fifth of it.",
+            10000: "200 ms are 0.2 s.",
+        },
+    ),
+    "3-2": Choice(
         "A library draws the wait first and cuts it off at the cap of 5 s: `min(5, uniform(0, 2 ** retry))`. What do clients see "
         "after many failures?",
         (
@@ -165,7 +177,7 @@ CONCEPTS = {
             Option("waits that go on doubling", "They do not: the cap holds. It holds too well."),
         ),
     ),
-    "3-2": Number(
+    "3-3": Number(
         "A call has a time-out of 10 s for each attempt, three attempts, and waits of up to 1 s and 2 s in between. There is no "
         "deadline. How long may the caller have to wait, at most?",
         answer=33,
@@ -179,7 +191,7 @@ CONCEPTS = {
             13: "The time-out begins anew with each of the three attempts.",
         },
     ),
-    "3-3": Choice(
+    "3-4": Choice(
         "A breaker judges the last ten calls, at least five, and opens at 50 %. The first five end so: failure, failure, failure, "
         "success, success. When does it open?",
         (
@@ -195,7 +207,7 @@ CONCEPTS = {
             ),
         ),
     ),
-    "3-4": Several(
+    "3-5": Several(
         "What of these says that a service is sick, so that a breaker should count it as a failure?",
         (
             Option("a refused connection", "Nobody is there.", right=True),
@@ -209,18 +221,6 @@ CONCEPTS = {
                 "The caller went away. Of the service one has learnt nothing.",
             ),
         ),
-    ),
-    "3-5": Number(
-        "50 calls a second go to a service that answers in 200 ms. How many are in progress at a time, on average? (Little's law)",
-        answer=10,
-        tolerance=0,
-        unit="calls",
-        feedback="50 a second times 0.2 s. When it answers in 2 s, it is a hundred.",
-        otherwise="Calls in progress = calls a second × seconds a call.",
-        mistakes={
-            250: "You have divided. Think of one second: each of its 50 calls is there for a fifth of it.",
-            10000: "200 ms are 0.2 s.",
-        },
     ),
 }
 
