@@ -17,7 +17,7 @@ from lessonlib.event_driven.log import EventLog
 from lessonlib.event_driven.mystery import consumer
 from lessonlib.event_driven.scenario import FANOUT, ORDERS, OUTBOX, mystery
 from lessonlib.lab.history import History
-from lessonlib.lab.loop import simulate
+from lessonlib.lab.loop import StillRunning, UnseenFailure, simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
 from lessonlib.learning.exercises import LOOK, PSEUDOCODE, Case, Exercise, Finding, Hint
@@ -34,6 +34,8 @@ CATCHES_UP, REPLAYS, STORED = rules.catches_up.name, rules.replays.name, rules.s
 # ---- 1.1 A stable id -------------------------------------------------------------------------------------
 
 ORDER = {"order_id": 7, "customer": "customer-3", "items": [{"sku": "tea", "quantity": 2}]}
+ORDERS_TRIED = 10_000  # enough for two ids of 24 bits to collide
+DIGITS_MIN = 16  # 64 bits; shorter digests collide among some millions
 
 
 def _with_salt(salt: int, call: Callable[[], Any]) -> Any:
@@ -136,6 +138,159 @@ def _ids_differ(event_id: Any) -> Finding | None:
     return None
 
 
+def _ids_have_room(event_id: Any) -> Finding | None:
+    required = "Ids stay different among very many events."
+    hint = "A digest that is cut short has few values, and two events share one by chance. Keep it whole."
+    orders: dict[str, int] = {}
+    for order in range(ORDERS_TRIED):
+        made = event_id("order_created", {"order_id": order})
+        if made in orders:
+            return Finding(
+                required, f"Orders {orders[made]} and {order} both got the id {made!r:.40}.", hint=hint
+            )
+        orders[made] = order
+    shortest = min(orders, key=len)
+    if len(shortest) < DIGITS_MIN and set(shortest) <= set("0123456789abcdef"):
+        return Finding(required, f"The id {shortest!r} has {len(shortest)} digits; a UUID has 32.", hint=hint)
+    return None
+
+
+# ---- 1.2 Isolate the subscribers -------------------------------------------------------------------------
+
+
+async def _stopped() -> bool:
+    """Cancel every other task; tell whether all have ended a moment later."""
+    for task in (others := asyncio.all_tasks() - {asyncio.current_task()}):
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=1)
+    return all(task.done() for task in others)
+
+
+def _watched(trial: Callable[[], Coroutine[Any, Any, Finding | None]]) -> Finding | None:
+    """Run a trial of a publisher in virtual time, and stop the tasks that it leaves behind."""
+    found: list[Finding | None] = []
+
+    async def main() -> None:
+        try:
+            found.append(await trial())
+        finally:
+            await _stopped()
+
+    try:
+        simulate(main)
+    except StillRunning:  # a worker that refuses to be stopped; `_can_be_stopped` asks about that
+        pass
+    except UnseenFailure as died:  # what killed a worker explains all that it then failed to do
+        raise died.__cause__ or died from None
+    return found[0]
+
+
+def _in_turn(publisher: Any) -> Finding | None:
+    async def trial() -> Finding | None:
+        began: list[int] = []
+        busy: list[int] = []
+        overtaken: list[tuple[int, int]] = []
+
+        async def slow(event: Any) -> None:
+            order = event["data"]["order_id"]
+            overtaken.extend((order, other) for other in busy)
+            began.append(order)
+            busy.append(order)
+            await asyncio.sleep(0.2)
+            busy.remove(order)
+
+        mine = publisher()
+        mine.subscribe("order_created", slow)
+        for order in (1, 2, 3):
+            await mine.publish("order_created", {"order_id": order})
+        await asyncio.sleep(3)
+        required = "A handler has its events one after the other, in the order in which they were published."
+        if overtaken:
+            late, early = overtaken[0]
+            workers = len(asyncio.all_tasks()) - 1
+            return Finding(
+                required,
+                f"A handler that takes 0.2 s was called with order {late} while it was at order {early}.",
+                hint=f"After three publishes {workers} tasks empty one queue: each publish started another worker. "
+                "Start one for each queue."
+                if workers > 1
+                else "Each event has a task of its own, so nothing keeps the events of one handler apart. Let them "
+                "wait in a queue, which one task empties.",
+            )
+        if began != [1, 2, 3]:
+            return Finding(required, f"Orders 1, 2, 3 were published; the handler was called with {began}.")
+        return None
+
+    return _watched(trial)
+
+
+def _latecomers(publisher: Any) -> Finding | None:
+    async def trial() -> Finding | None:
+        seen: dict[str, list[int]] = {"early": [], "paid": [], "late": []}
+
+        def handler(name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+            async def handle(event: Any) -> None:
+                seen[name].append(event["data"]["order_id"])
+
+            return handle
+
+        mine = publisher()
+        mine.subscribe("order_created", handler("early"))
+        mine.subscribe("order_paid", handler("paid"))
+        await mine.publish("order_created", {"order_id": 1})
+        await asyncio.sleep(1)
+        mine.subscribe("order_created", handler("late"))
+        await mine.publish("order_paid", {"order_id": 2})
+        await mine.publish("order_created", {"order_id": 3})
+        await asyncio.sleep(1)
+        missed = ""
+        if not seen["paid"]:
+            missed = "The subscriber of a second type, 'order_paid',"
+        elif not seen["late"]:
+            missed = "A subscriber that came after the first publish"
+        if missed:
+            return Finding(
+                "Every subscriber has what is published from then on, whatever its type and whenever it came.",
+                f"{missed} never had an event.",
+                hint="Workers were started for whom an earlier publish found. At each publish, start one for each "
+                "queue that has none.",
+            )
+        if seen != {"early": [1, 3], "paid": [2], "late": [3]}:
+            return Finding(
+                "A handler has each event of its type once, and no other.",
+                f"Of 'order_created' 1 and 3 and 'order_paid' 2, the handlers had {seen}.",
+            )
+        return None
+
+    return _watched(trial)
+
+
+def _can_be_stopped(publisher: Any) -> Finding | None:
+    stopped: list[bool] = []
+
+    async def trial() -> Finding | None:
+        async def slow(event: Any) -> None:
+            await asyncio.sleep(5)
+
+        mine = publisher()
+        mine.subscribe("order_created", slow)
+        publishing = asyncio.create_task(mine.publish("order_created", {"order_id": 1}))
+        await asyncio.wait([publishing], timeout=1)
+        await asyncio.sleep(0.1)
+        stopped.append(await _stopped())
+        return None
+
+    _watched(trial)
+    if stopped[0]:
+        return None
+    return Finding(
+        "Who stops the program can stop its tasks.",
+        "A task was cancelled while its handler was at work, and went on.",
+        hint="A bare `except:` catches asyncio.CancelledError too (lesson 0). Write `except Exception:`.",
+    )
+
+
 # ---- 1.3 Acknowledge after the effect --------------------------------------------------------------------
 
 
@@ -219,52 +374,144 @@ def _taken(records: list[Any]) -> int:
 
 
 class _Disk(MemoryDisk):
-    """A disk that takes its time, and fails when told to."""
+    """A disk that takes its time, counts, and fails or hangs when told to."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.failing = False
+        self.failing = self.hanging = False
+        self.reads = self.writes = 0
 
     async def append(self, file: str, record: Any) -> None:
         await asyncio.sleep(0.001)
         if self.failing:
             raise OSError(5, "the disk failed")
         await super().append(file, record)
+        await self._written()
+
+    async def replace(self, file: str, records: Any) -> None:
+        await asyncio.sleep(0.001)
+        await super().replace(file, records)
+        await self._written()
+
+    async def _written(self) -> None:
+        self.writes += 1
+        if self.hanging:  # durable, and the process gets no further
+            await asyncio.sleep(float("inf"))
+
+    async def read(self, file: str) -> list[Any]:
+        self.reads += 1
+        await asyncio.sleep(0.001)
+        return await super().read(file)
 
 
-def _two_sources(inventory: Any) -> Finding | None:
-    async def trial() -> int:
-        disk = MemoryDisk()
-        mine = inventory(disk, {"tea": 10})
-        await mine.handle(_event(1, source="shop", id_="0001"))
-        await mine.handle(_event(1, source="phone", id_="0001"))
-        return _taken(await disk.read("stock"))
-
-    if simulate(trial) == 2:
-        return None
-    return Finding(
-        "Two events are the same only if source and id are the same.",
-        "An event 0001 from 'shop' and an event 0001 from 'phone' took 1 tea in all, not 2.",
-        hint="Sources number their events independently. Recognise an event by (source, id), not by its id alone.",
-    )
-
-
-def _at_once(inventory: Any) -> Finding | None:
+def _three_times(inventory: Any) -> Finding | None:
     async def trial() -> int:
         disk = _Disk()
         mine = inventory(disk, {"tea": 10})
-        await asyncio.gather(mine.handle(_event(1)), mine.handle(_event(1)))
+        for _ in range(3):
+            await mine.handle(_event(1))
         return _taken(await disk.read("stock"))
 
-    if simulate(trial) == 1:
+    taken = simulate(trial)
+    if taken == 1:
         return None
     return Finding(
-        "Two deliveries of one event at the same time take the stock once.",
-        "Both took it: 2 tea are gone for an order of 1.",
-        look="asyncio.gather(inventory.handle(event), inventory.handle(event))",
-        hint="Between your look at what was seen and your write there is an await, where the other one gets in. "
-        "An asyncio.Lock around both keeps it out.",
+        "An order that is delivered three times leaves the stock once.",
+        f"{taken} tea were taken for an order of 1.",
+        hint="Write one record in the file 'stock', with the fields order, sku and quantity."
+        if taken < 1
+        else "The same event was taken again. Remember (source, id) of each, and skip what was seen.",
     )
+
+
+def _crash(inventory: Any) -> Finding | None:
+    """The process ends when its first write is durable; the next one gets the event again."""
+
+    async def trial() -> tuple[int, int]:
+        good = _Disk()
+        await inventory(good, {"tea": 10}).handle(_event(1))
+        disk = _Disk()
+        disk.hanging = True
+        crashed = asyncio.create_task(inventory(disk, {"tea": 10}).handle(_event(1)))
+        await asyncio.sleep(1)
+        disk.hanging = False
+        await inventory(disk, {"tea": 10}).handle(_event(1))
+        taken = _taken(await disk.read("stock"))
+        crashed.cancel()
+        await asyncio.wait([crashed])
+        return good.writes, taken
+
+    writes, taken = simulate(trial)
+    if taken == 1:
+        return None
+    return Finding(
+        "After a crash at any moment, an order that comes again has left the stock once.",
+        f"It crashed when the first of {writes} writes was done; when the order came again, {taken} tea were taken "
+        "in all."
+        if writes > 1
+        else f"It crashed when the record was written; when the order came again, {taken} tea were taken in all.",
+        hint="Mark and effect are two writes, and a crash gets between them. Put both into one record."
+        if writes > 1
+        else "After the restart it had forgotten what it had seen. Read the file at the first event, and remember "
+        "the (source, id) of each record.",
+    )
+
+
+def _two_sources(inventory: Any) -> Finding | None:
+    async def trial(*events: Event) -> int:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 10})
+        for event in events:
+            await mine.handle(event)
+        return _taken(await disk.read("stock"))
+
+    required = "Two events are the same only if source and id are the same."
+    shop = _event(1, source="shop", id_="0001")
+    if simulate(trial(shop, _event(1, source="phone", id_="0001"))) != 2:
+        return Finding(
+            required,
+            "An event 0001 from 'shop' and an event 0001 from 'phone' took 1 tea in all, not 2.",
+            hint="Sources number their events independently. Recognise an event by (source, id), not by its id alone.",
+        )
+    if simulate(trial(shop, Event("order_created", "phone", shop.data, id="0002"))) != 2:
+        return Finding(
+            required,
+            "An event 0001 from 'shop' and an event 0002 from 'phone', each about an order 'shop-1', took 1 tea in "
+            "all, not 2.",
+            hint="What the data says, an order's number for instance, does not name the event. Recognise it by "
+            "(source, id).",
+        )
+    return None
+
+
+def _at_once(inventory: Any) -> Finding | None:
+    async def trial() -> tuple[int, int]:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 10})
+        await asyncio.gather(mine.handle(_event(1)), mine.handle(_event(1)))
+        first = _taken(await disk.read("stock"))
+        again = inventory(disk, {"tea": 10})
+        await asyncio.gather(again.handle(_event(1)), again.handle(_event(1)))
+        return first, _taken(await disk.read("stock"))
+
+    required = "Two deliveries of one event at the same time take the stock once."
+    first, then = simulate(trial)
+    if first != 1:
+        return Finding(
+            required,
+            "Both took it: 2 tea are gone for an order of 1.",
+            look="asyncio.gather(inventory.handle(event), inventory.handle(event))",
+            hint="Between your look at what was seen and your write there is an await, where the other one gets in. "
+            "An asyncio.Lock around both keeps it out.",
+        )
+    if then != 1:
+        return Finding(
+            required,
+            f"After a restart, an order that had been taken came twice at once: {then} tea are gone for an order of 1.",
+            hint="While the first delivery still read the file, the second took it for loaded. Load under the lock "
+            "too, and note that it is done when it is done.",
+        )
+    return None
 
 
 def _failed_write(inventory: Any) -> Finding | None:
@@ -295,26 +542,58 @@ def _failed_write(inventory: Any) -> Finding | None:
         f"The disk failed once; at the second delivery {taken} tea were taken in all.",
         hint="It was marked as seen before the effect was durable, so the second try was taken for a repetition. "
         "Mark it after the write.",
-        rung=PSEUDOCODE,
     )
+
+
+EVENTS, REMEMBERED, RECENT = 220, 10, 5
 
 
 def _bounded(inventory: Any) -> Finding | None:
-    async def trial() -> int:
-        mine = inventory(MemoryDisk(), {"tea": 100_000}, remember_max=100)
-        for number in range(1_500):
+    async def trial() -> tuple[int, int, int, int, int]:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 100_000}, remember_max=REMEMBERED)
+        for number in range(EVENTS):
             await mine.handle(_event(number))
-        return _largest(vars(mine))
+        reads, size = disk.reads, _largest(vars(mine))
+        for number in range(EVENTS - RECENT, EVENTS):
+            await mine.handle(_event(number))
+        again = _taken(await disk.read("stock")) - EVENTS
+        fresh = inventory(disk, {"tea": 100_000}, remember_max=REMEMBERED)
+        for number in range(EVENTS - RECENT, EVENTS):
+            await fresh.handle(_event(number))
+        return reads, size, again, _largest(vars(fresh)), _taken(await disk.read("stock")) - EVENTS - again
 
-    size = simulate(trial)
-    if size <= 400:
-        return None
-    return Finding(
-        "With remember_max=100, what is kept in memory does not grow with the number of events.",
-        f"After 1500 events a collection of {size} things was held.",
-        hint="Forget the oldest id when there are more than remember_max, for instance with OrderedDict.popitem(last=False).",
-        rung=PSEUDOCODE,
+    reads, size, again, loaded, after = simulate(trial)
+    if reads > EVENTS // 2:
+        return Finding(
+            "The file is read once after a start, for it grows for ever.",
+            f"For {EVENTS} events the disk was read {reads} times.",
+            hint="Each event reads the whole file again. Load the ids once, at the first event, and remember them.",
+        )
+    required = (
+        f"With remember_max={REMEMBERED}, what is kept in memory does not grow with the number of events."
     )
+    if size > 4 * REMEMBERED:
+        return Finding(
+            required,
+            f"After {EVENTS} events a collection of {size} things was held.",
+            hint="Forget the oldest id when there are more than remember_max, for instance with "
+            "OrderedDict.popitem(last=False).",
+        )
+    if loaded > 4 * REMEMBERED:
+        return Finding(
+            required,
+            f"After a restart over {EVENTS} records a collection of {loaded} things was held.",
+            hint="All ids of the file were loaded. The bound holds while loading, too: forget the oldest there as well.",
+        )
+    if again or after:
+        return Finding(
+            f"With remember_max={REMEMBERED}, the {REMEMBERED} latest events are recognised.",
+            f"Of the last {RECENT} of {EVENTS} events, {again or after} were taken again"
+            + ("." if again else " after a restart."),
+            hint="The wrong ids were forgotten. Forget the oldest, one for each that comes.",
+        )
+    return None
 
 
 def _largest(attributes: dict[str, Any]) -> int:
@@ -435,6 +714,41 @@ def _next_event(answer: Any) -> Finding | None:
     )
 
 
+UNCOUNTED = (
+    "The order killed the process again and again: no exception was raised that could be counted. Write the number of "
+    "the attempt to the disk *before* the attempt, and read it when you start."
+)
+
+
+def _deadly(answer: Any) -> Finding | None:
+    """An order kills the process at each attempt: what does its letter say?"""
+    run = ORDERS.run(parts={"delivery": answer}, plan="at 500ms deadly-poison inventory", orders=20)
+    if any(v.rule == "no task dies unseen" for v in run.broken):
+        return None  # the cases say what broke
+    required = "An order that kills the process five times becomes a dead letter that says what happened."
+    letters = [letter.data["record"] for _, _, letter in rules.dead_letters(run.history)]
+    crashes = len(run.history.of("crash", node="inventory"))
+    if not letters:
+        return Finding(
+            required, f"It killed inventory {crashes} times; there is no dead letter.", hint=UNCOUNTED
+        )
+    letter = letters[0]
+    if crashes != 5 or letter["attempts"] != 5:
+        return Finding(
+            required,
+            f"It killed inventory {crashes} times; the letter says attempts {letter['attempts']!r}.",
+            hint="Read the number of attempts when you start, and add one before each attempt.",
+        )
+    if letter["error"] != "ProcessDied" or not str(letter["message"]).strip() or letter["message"] == "None":
+        return Finding(
+            required,
+            f"The letter says error {letter['error']!r}, message {letter['message']!r}.",
+            hint="In the last incarnation nothing was raised, so there is no exception to describe. Start from "
+            "'ProcessDied' and a sentence of your own; an exception takes their place.",
+        )
+    return None
+
+
 # ---- 1.6 Diagnose ----------------------------------------------------------------------------------------
 
 
@@ -516,6 +830,7 @@ EXERCISES: dict[str, Exercise] = {
             ("the same order again, in another process, later", _id_is_the_same_again),
             ("the same order with its fields in another order", _id_ignores_key_order),
             ("other orders, other types, nested data", _ids_differ),
+            ("ten thousand orders", _ids_have_room),
         ),
         forbids=("event_id", "Event"),
         untested="ids that you choose yourself, and data that is not plain JSON.",
@@ -533,18 +848,23 @@ EXERCISES: dict[str, Exercise] = {
             "worker, for ever:\n"
             "    event = await queue.get()\n"
             "    try: await handler(event)\n"
-            "    except Exception: pass  (in production: log it)\n"
+            "    except Exception: pass  (in production: log it; never a bare except)\n"
             "\n"
             "publish:\n"
             "    make one frozen Event\n"
             "    for each (handler, queue) of this type:\n"
-            "        start the worker if it does not run yet\n"
+            "        start a worker if this queue has none\n"
             "        put the event\n"
             "```",
         ),
         scenario=FANOUT,
         part="publisher",
         adapt=lambda answer: lambda node: answer(),
+        probes=(
+            ("three events in a row for one slow handler", _in_turn),
+            ("a second type, and a subscriber that comes later", _latecomers),
+            ("a worker that is cancelled", _can_be_stopped),
+        ),
         cases=(
             Case("a good day", rules=(REACHES, WHOLE)),
             Case("email fails for 2 s", "1s..3s fail email", rules=(ISOLATED,)),
@@ -684,10 +1004,12 @@ EXERCISES: dict[str, Exercise] = {
         scenario=ORDERS,
         part="inventory",
         probes=(
-            ("two sources that use the same ids", _two_sources),
-            ("two deliveries at the same time", _at_once),
+            ("the same order three times", _three_times),
+            ("a crash when the first write is done", _crash),
+            ("two sources that use the same ids, or the same orders", _two_sources),
+            ("two deliveries at the same time, on a fresh start and after a restart", _at_once),
             ("a write that fails", _failed_write),
-            ("1500 events with memory for 100", _bounded),
+            (f"{EVENTS} events with memory for {REMEMBERED}", _bounded),
         ),
         cases=(
             Case("a good day", rules=(REACHES, ONCE), params={"orders": 20}),
@@ -715,11 +1037,6 @@ EXERCISES: dict[str, Exercise] = {
                 "no memory at all",
                 lambda run, verdict: verdict.rule == ONCE,
                 "The same event was delivered again and taken again. Remember (source, id), and skip what was seen.",
-            ),
-            Hint(
-                "mark and effect in two writes",
-                lambda run, verdict: verdict.rule == REACHES and len(run.history.of("crash")) > 0,
-                "The mark was on the disk and the effect was not when it crashed. Put both into one record.",
             ),
         ),
         forbids=("InventoryManager", "IdempotentHandler", "OrderProcessor"),
@@ -749,6 +1066,7 @@ EXERCISES: dict[str, Exercise] = {
             ("a handler that fails twice", _patient),
             ("a handler that fails five times, then a replay", _gives_up),
             ("seven healthy events behind one that fails", _next_event),
+            ("the letter of an order that kills the process", _deadly),
         ),
         cases=(
             Case(
@@ -765,8 +1083,7 @@ EXERCISES: dict[str, Exercise] = {
             Hint(
                 "a crash is not counted",
                 lambda run, verdict: len(run.history.of("crash")) > 5,
-                "The order killed the process again and again: no exception was raised that could be counted. Write "
-                "the number of the attempt to the disk *before* the attempt, and read it when you start.",
+                UNCOUNTED,
             ),
             Hint(
                 "the poison blocks",
