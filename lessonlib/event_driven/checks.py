@@ -20,7 +20,7 @@ from lessonlib.lab.history import History
 from lessonlib.lab.loop import StillRunning, UnseenFailure, simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import LOOK, PSEUDOCODE, Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import LOOK, Case, Exercise, Finding, Hint
 from lessonlib.ports import MemoryDisk, Ports, local_ports
 
 REACHES, WHOLE, ISOLATED = rules.reaches.name, rules.whole.name, rules.isolated.name
@@ -49,10 +49,29 @@ def _with_salt(salt: int, call: Callable[[], Any]) -> Any:
 
 
 def _id_is_a_name(event_id: Any) -> Finding | None:
-    made = event_id("order_created", ORDER)
+    required = "The id is a str that is not empty."
+    try:
+        made = event_id("order_created", ORDER)
+    except TypeError as error:
+        if "encoded" not in str(error):
+            raise
+        return Finding(
+            required,
+            f"TypeError: {error}.",
+            hint="A digest is made of bytes, not of a str. text.encode() gives the bytes of a text.",
+        )
     if isinstance(made, str) and made:
         return None
-    return Finding("The id is a str that is not empty.", f"event_id(...) returned {made!r:.60}.")
+    hint = ""
+    if hasattr(made, "hexdigest"):
+        return Finding(
+            required,
+            "event_id(...) returned the hash object of hashlib.",
+            hint="The object only computes the digest. Its .hexdigest() is the digest as a str.",
+        )
+    if isinstance(made, bytes):
+        hint = "These are bytes. .hexdigest() gives the digest as a str."
+    return Finding(required, f"event_id(...) returned {made!r:.60}.", hint=hint)
 
 
 def _id_is_the_same_again(event_id: Any) -> Finding | None:
@@ -104,29 +123,35 @@ def _turned(value: Any) -> Any:
 
 def _ids_differ(event_id: Any) -> Finding | None:
     required = "Two different events have different ids."
-    others: list[tuple[str, dict[str, Any], str]] = [
+    others: list[tuple[str, str, dict[str, Any], str]] = [
         (
+            "order_created and order_paid, with the same data,",
             "order_paid",
             ORDER,
             "'created' and 'paid' of one order are two events: the type belongs in the id.",
         ),
-        ("order_created", {**ORDER, "order_id": 8}, "What distinguishes two orders belongs in the id."),
         (
+            "Orders with order_id 7 and order_id 8",
+            "order_created",
+            {**ORDER, "order_id": 8},
+            "What distinguishes two orders belongs in the id.",
+        ),
+        (
+            "An order of 2 tea and an order of 3 tea",
             "order_created",
             {**ORDER, "items": [{"sku": "tea", "quantity": 3}]},
             "Look inside: the data may be nested, and all of it says what happened.",
         ),
         (
+            "Orders with order_id 7 and order_id '7'",
             "order_created",
             {**ORDER, "order_id": "7"},
             "7 and '7' are different values; str() makes them the same.",
         ),
     ]
-    for event_type, data, hint in others:
+    for said, event_type, data, hint in others:
         if event_id(event_type, data) == event_id("order_created", ORDER):
-            return Finding(
-                required, f"{event_type} {data!r:.70} has the id of order_created {ORDER!r:.40}...", hint=hint
-            )
+            return Finding(required, f"{said} got one id.", hint=hint)
     if event_id("order", {"a": "x", "b": "y"}) == event_id("order", {"a": "xb", "": "y"}) or event_id(
         "ab", {"x": "c"}
     ) == event_id("a", {"bx": "c"}):
@@ -340,7 +365,6 @@ def _each_once(consume: Any) -> Finding | None:
             required,
             "deliver(offset, event) was called and never ran.",
             hint="It is a coroutine: without `await` in front of it nothing happens.",
-            rung=PSEUDOCODE,
         )
     if delivered == list(range(5)):
         return None
@@ -348,7 +372,7 @@ def _each_once(consume: Any) -> Finding | None:
         ", and so on." if len(delivered) > 8 else "."
     )
     hint = "Does the offset that you read from move on?" if len(delivered) > 5 else ""
-    return Finding(required, seen, hint=hint, rung=PSEUDOCODE)
+    return Finding(required, seen, hint=hint)
 
 
 def _one_behind(run: Run, verdict: Verdict) -> bool:
@@ -643,7 +667,6 @@ def _patient(answer: Any) -> Finding | None:
         "A handler that fails twice and then works is given the time: no dead letter.",
         f"It was called {calls} times, and there were {len(letters)} dead letters.",
         hint="Most failures pass. Try up to five times, with a wait in between, before you give up.",
-        rung=PSEUDOCODE,
     )
 
 
@@ -655,31 +678,44 @@ def _gives_up(answer: Any) -> Finding | None:
             required,
             f"After {calls} calls there were {len(letters)} dead letters.",
             hint="One letter an event, after its last attempt, not one for each attempt.",
-            rung=PSEUDOCODE,
         )
-    letter = letters[0]
-    facts = (letter.offset, letter.error, letter.message, letter.attempts, letter.topic, letter.subscription)
-    if calls != 5 or facts != (4, "ValueError", "no delivery address", 5, "order_created", "inventory"):
+    if calls != 5:
         return Finding(
             required,
-            f"{calls} calls; the letter says offset {letter.offset}, error {letter.error!r} ({letter.message!r}), "
-            f"attempts {letter.attempts}, topic {letter.topic!r}, subscription {letter.subscription!r}.",
-            hint="Whoever opens the letter has nothing else: the last exception's class and words, the true number "
-            "of attempts, and where the event stood.",
-            rung=PSEUDOCODE,
+            f"The handler was called {calls} times before the letter.",
+            hint="Five attempts in all, the first among them; then the letter.",
+        )
+    letter = letters[0]
+    wrong = [
+        f"{name}={getattr(letter, name)!r}, not {right!r}"
+        for name, right in {
+            "subscription": "inventory",
+            "topic": "order_created",
+            "offset": 4,
+            "error": "ValueError",
+            "message": "no delivery address",
+            "attempts": 5,
+        }.items()
+        if getattr(letter, name) != right
+    ]
+    if wrong:
+        return Finding(
+            required,
+            f"The letter has {'; '.join(wrong)}.",
+            hint="Whoever opens the letter has nothing else: the event's type as topic, the last exception's class and "
+            "words, the true number of attempts, and where the event stood.",
         )
     if not letter.first_time < letter.last_time:
         return Finding(
             required,
             "The letter's first_time and last_time are the same, although there were waits between the attempts.",
             hint="Note the time before the first attempt, and again after the last; wait in between.",
-            rung=PSEUDOCODE,
         )
     if replayed != (1, 0):
         return Finding(
             "replay() hands every dead letter's event to the handler again and returns how many went well.",
             f"It returned {replayed[0]!r}, and {replayed[1]} letters were left.",
-            hint="dead_letters.replay(handler) does the work and returns (went well, failed again).",
+            hint="dead_letters.replay(handler) does the work and returns (went well, failed again). Return the first.",
         )
     return None
 
@@ -710,7 +746,6 @@ def _next_event(answer: Any) -> Finding | None:
         "Only the event that fails is set aside.",
         f"Of eight events only the one at offset 0 fails; set aside were those at offsets {aside}.",
         hint="The attempts on the disk are of another event. If the record's offset is not this one, start from zero.",
-        rung=PSEUDOCODE,
     )
 
 
@@ -771,9 +806,13 @@ def _diagnosis(answer: Any) -> Finding | None:
             hint="Print mystery() and read the verdicts.",
             rung=LOOK,
         )
-    if not isinstance(number, int) or not 0 <= number < len(run.history):
+    if isinstance(number, bool) or not isinstance(number, int):
         return Finding(
-            "The record is named by its number.", f"{number!r} is not from 0 to {len(run.history) - 1}."
+            "The record is named by its number.", f"{number!r:.60} is no int. Give one, for instance 17."
+        )
+    if not 0 <= number < len(run.history):
+        return Finding(
+            "The record is named by its number.", f"{number} is not from 0 to {len(run.history) - 1}."
         )
     record = run.history[number]
     if not (
@@ -783,13 +822,18 @@ def _diagnosis(answer: Any) -> Finding | None:
     ):
         hint = "Which order is lost, and at which offset does it stand? Look for the write that moved the cursor past it."
         if record.kind in ("crash", "fault", "restart"):
-            hint = "A crash loses nothing that was not given up before. " + hint
+            hint = (
+                "Until then the order might still have been handled; but had the broker offered it again after the "
+                "restart? " + hint
+            )
         elif record.kind in ("sent", "delivered"):
             hint = "A message may still be lost. What made it final is a write to the broker's disk."
         elif record.kind == "ok":
             hint = "That is the promise. The question is what made it impossible to keep. " + hint
         return Finding(
-            "The record is the one that made the loss certain.", f"Record {number} is: {record}", hint=hint
+            "The record is the one after which the broker would never have offered the order to inventory again.",
+            f"Record {number} is: {record}",
+            hint=hint,
         )
     lines, guilty = _numbered(consumer), 7
     if line != guilty:
@@ -819,7 +863,7 @@ EXERCISES: dict[str, Exercise] = {
         ladder=(
             "Run `event_id(...)` twice; restart the kernel and run it once more. Which of `hash()`, "
             "`datetime.now()`, `uuid4()` and `hashlib.sha256(...)` gives the same each time?",
-            "Write type and data down in one fixed way, then take a digest of the text.",
+            "Write type and data down in one fixed way, then take a digest of the text: whole, and as a str.",
             "```\n"
             "text = JSON of [type, data], keys sorted\n"
             "return the hexadecimal SHA-256 of the text's bytes\n"
@@ -896,14 +940,12 @@ EXERCISES: dict[str, Exercise] = {
                 "one event for all",
                 lambda run, verdict: verdict.rule == UNALTERED,
                 "All handlers hold the same dict. Give each a copy (copy.deepcopy), or one that cannot be changed.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "a task that stops at the first exception",
                 lambda run, verdict: verdict.rule == "no task dies unseen",
                 "A handler's exception ended a background task. Catch it where the handler is called, and go on with "
                 "the next event.",
-                rung=PSEUDOCODE,
             ),
         ),
         forbids=("EventPublisher", "Subscription", "EventLog", "Delivery"),
@@ -958,14 +1000,12 @@ EXERCISES: dict[str, Exercise] = {
                 _one_behind,
                 "Every cursor stands one short of the end. The committed offset is the *next* one to read: "
                 "offset + 1.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "an exception ends the consumer",
                 lambda run, verdict: verdict.rule == "no task dies unseen" and "OSError" in verdict.sentence,
                 "deliver raised and the consumer ended. Catch OSError, wait a moment, and go on from the committed "
                 "offset.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "commit in spite of a failure",
@@ -1049,7 +1089,8 @@ EXERCISES: dict[str, Exercise] = {
             "Run the check and look at the crashes in the replayed run. How would the fourth incarnation "
             "know that there were three before it?",
             "Write the number of the attempt to the disk *before* the attempt. One record is enough: "
-            "which offset, how many attempts, since when.",
+            "which offset, how many attempts, since when. For `replay`, the dead-letter queue does the work; "
+            "you return how many went well.",
             "```\n"
             "read the record; if it is of another offset, start from zero\n"
             "while attempts < 5:\n"
@@ -1058,6 +1099,9 @@ EXERCISES: dict[str, Exercise] = {
             "    try the handler, and return\n"
             "    on an exception: remember it, and sleep\n"
             "put the letter\n"
+            "\n"
+            "replay:\n"
+            "    ask dead_letters to replay; return the first of the two numbers\n"
             "```",
         ),
         scenario=ORDERS,
@@ -1091,13 +1135,11 @@ EXERCISES: dict[str, Exercise] = {
                     verdict.rule in (POISON, REACHES) and "never reached" in verdict.sentence
                 ),
                 "Orders behind the poison one never got through. Give up after five attempts.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "given up without a letter",
                 lambda run, verdict: verdict.rule == POISON and "no dead letter" in verdict.sentence,
                 "The event was given up and is nowhere. Put a DeadLetter before you return.",
-                rung=PSEUDOCODE,
             ),
         ),
         forbids=("Delivery",),
@@ -1107,10 +1149,12 @@ EXERCISES: dict[str, Exercise] = {
         title="diagnose",
         points=20,
         ladder=(
-            "Which order is missing where? `for n, r in enumerate(run.history): ...` and print what "
-            "concerns it. The first order stands at offset 0.",
+            "Which order is missing where? The verdicts name it, `timeline(run)` draws it. The first order "
+            "stands at offset 0. `for n, r in enumerate(run.history): ...` and print what concerns the order: "
+            "`print(n, r)` cuts long fields, `r.data` has them whole.",
             "An order is lost for a subscriber when that subscriber's cursor has passed it and it was not "
-            'handled. The broker keeps cursors in its file "cursors".',
+            'handled. The broker keeps cursors in its file "cursors": '
+            '`run.history.of("written", file="cursors")` are the records that move them.',
             'the first record with kind "written", file "cursors", of that subscription, whose offset is '
             "greater than the lost order's",
         ),
@@ -1194,7 +1238,6 @@ EXERCISES: dict[str, Exercise] = {
                     and any(r.data["file"] == "sent" for r in run.history.of("written", node="shop"))
                 ),
                 "It was marked as sent before the log had it. Mark it when append has returned.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "two writes",

@@ -61,6 +61,18 @@ def joined(event_type, event_data):
     ).hexdigest()
 
 
+def without_encode(event_type, event_data):
+    return hashlib.sha256(json.dumps([event_type, event_data], sort_keys=True)).hexdigest()
+
+
+def hash_object(event_type, event_data):
+    return hashlib.sha256(json.dumps([event_type, event_data], sort_keys=True).encode())
+
+
+def digest_bytes(event_type, event_data):
+    return hash_object(event_type, event_data).digest()
+
+
 def cut_short(digits):
     def event_id(event_type, event_data):
         text = json.dumps([event_type, event_data], sort_keys=True)
@@ -401,6 +413,8 @@ class Deliverer:
     attempts_max = 5
     on_disk = True
     letter_each_time = no_letter = vague = hurried = any_offset = no_error = False
+    topic = ""
+    replays_both = False
 
     def __init__(self, handler, dead_letters, *, name, ports):
         self.handler, self.dead_letters, self.name, self.ports = handler, dead_letters, name, ports
@@ -437,7 +451,7 @@ class Deliverer:
             DeadLetter(
                 event=event,
                 subscription=self.name,
-                topic=event.type,
+                topic=self.topic or event.type,
                 offset=offset,
                 first_time=row["first"],
                 last_time=now if not self.hurried else row["first"],
@@ -446,8 +460,8 @@ class Deliverer:
         )
 
     async def replay(self):
-        well, _ = await self.dead_letters.replay(self.handler)
-        return well
+        well, failed = await self.dead_letters.replay(self.handler)
+        return (well, failed) if self.replays_both else well
 
 
 def deliverer(**switches):
@@ -504,6 +518,9 @@ RIGHT = {
 
 MISCONCEPTIONS = {
     "1.1": [
+        ("text.encode()", without_encode),
+        ("Its .hexdigest()", hash_object),
+        ("These are bytes", digest_bytes),
         ("salts hash()", salted),
         ("A clock, a counter or a random number", with_the_clock),
         ("A clock, a counter or a random number", with_chance),
@@ -556,6 +573,8 @@ MISCONCEPTIONS = {
         ("Try up to five times", deliverer(attempts_max=1)),
         ("One letter an event", deliverer(no_letter=True)),
         ("has nothing else", deliverer(vague=True)),
+        ("topic='inventory', not 'order_created'", deliverer(topic="inventory")),
+        ("Return the first", deliverer(replays_both=True)),
         ("Note the time before the first", deliverer(hurried=True)),
         ("*before* the attempt", deliverer(on_disk=False)),
         ("start from zero", deliverer(any_offset=True)),
@@ -563,7 +582,8 @@ MISCONCEPTIONS = {
     ],
     "1.6": [
         ("read the verdicts", lambda: ("an order leaves the stock once", 1, 1)),
-        ("A crash loses nothing", lambda: ("every acknowledged order reaches every subscriber", 509, 7)),
+        ("is no int", lambda: ("every acknowledged order reaches every subscriber", "498", 7)),
+        ("offered it again", lambda: ("every acknowledged order reaches every subscriber", 509, 7)),
         ("What has not happened yet", lambda: ("every acknowledged order reaches every subscriber", 498, 8)),
     ],
     "1.7": [
