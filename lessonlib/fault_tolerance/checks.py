@@ -527,6 +527,36 @@ def _opens_again(answer: Any) -> Finding | None:
     )
 
 
+def _old_news(answer: Any) -> Finding | None:
+    async def late() -> None:
+        await asyncio.sleep(3)
+        raise ConnectionError("down")
+
+    async def trial() -> list[tuple[str, str]]:
+        tried = _Tried(answer)
+        slow = asyncio.ensure_future(tried.call(late))
+        await asyncio.sleep(0.1)
+        await tried.open()
+        await asyncio.sleep(2.1)
+        await tried.call(_ok)
+        await slow
+        for _ in range(2):
+            await tried.call(_ok)
+        return tried.changes
+
+    changes = simulate(trial)
+    if changes == [(CLOSED, OPEN), (OPEN, HALF_OPEN), (HALF_OPEN, CLOSED)]:
+        return None
+    return Finding(
+        "A call that began before the state changed is no evidence after it.",
+        "A slow call began, the breaker opened, and after its wait three probes succeeded; in between the old call failed. "
+        "The changes were " + ", ".join(f"{a} → {b}" for a, b in changes) + ".",
+        hint="It took old news for a probe. Note self.period before the call, and count its outcome only if that is still "
+        "the same.",
+        rung=PSEUDOCODE,
+    )
+
+
 # ---- 3.4 A failure rate over a window --------------------------------------------------------------------
 
 
@@ -968,10 +998,11 @@ EXERCISES: dict[str, Exercise] = {
             "accounted for.",
             "```\nif open and the wait is over: move to half-open\n"
             "if open, or half-open with three probes taken: raise CircuitOpen\n"
-            "taken += 1\ntry: call\n"
+            "taken += 1; note the period\ntry: call\n"
             "on ConnectionError, TimeoutError: failed; open when half-open or at the fifth; raise\n"
             "on anything else (BaseException): taken -= 1; raise\n"
-            "worked: when half-open, close at the third; when closed, failures = 0\n```",
+            "worked: when half-open, close at the third; when closed, failures = 0\n"
+            "(each only if the period is still the same)\n```",
         ),
         scenario=CALLS,
         part="breaker",
@@ -982,6 +1013,7 @@ EXERCISES: dict[str, Exercise] = {
             ("fifty calls at once when half-open", _few_at_once),
             ("probes that are cancelled or ask for what cannot be", _permits_come_back),
             ("a probe that fails", _opens_again),
+            ("a slow call from before it opened", _old_news),
         ),
         cases=(
             Case(
@@ -1011,7 +1043,7 @@ EXERCISES: dict[str, Exercise] = {
             ),
         ),
         forbids=("CircuitBreaker", "shop_breaker"),
-        untested="a failure rate (the next exercise), and slow calls that end long after the state has changed.",
+        untested="a failure rate: that is the next exercise.",
     ),
     "3.4": Exercise(
         title="a failure rate over a window",

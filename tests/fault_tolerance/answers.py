@@ -113,7 +113,7 @@ def tries(**switches):
 class Fuse:
     """The misconceptions of 3.3, by switches; with none of them, a right answer with a set of probes."""
 
-    never = crowd = lose_permit = trips_on_anything = wall_clock = silent = no_new_wait = False
+    never = crowd = lose_permit = trips_on_anything = old_news = silent = no_new_wait = False
 
     def __init__(self, service, *, open_s=2.0, on_transition=None):
         self.service, self.open_s, self.hook = service, open_s, on_transition
@@ -140,15 +140,15 @@ class Fuse:
             raise CircuitOpen("open")
         if self.state == "half-open" and len(self.probes) + self.good >= 3 and not self.crowd:
             raise CircuitOpen("half-open")
-        token, probes, state = object(), self.probes, self.state
+        token, probes = object(), self.probes
         probes.add(token)
         try:
             result = await function(*args)
         except (ConnectionError, TimeoutError):
             probes.discard(token)
-            if self.probes is probes:
+            if self.probes is probes or self.old_news:
                 self.bad += 1
-                if state == "half-open" or self.bad == 5:
+                if self.state == "half-open" or self.bad == 5:
                     self.go("open")
             raise
         except BaseException:
@@ -160,9 +160,9 @@ class Fuse:
                     self.go("open")
             raise
         probes.discard(token)
-        if self.probes is probes:
+        if self.probes is probes or self.old_news:
             self.bad = 0
-            if state == "half-open":
+            if self.state == "half-open":
                 self.good += 1
                 if self.good == 3:
                     self.go("closed")
@@ -387,6 +387,7 @@ MISCONCEPTIONS = {
         ("not the event loop's", ByTheWallClock),
         ("goes through self.move", fuse(silent=True)),
         ("The wait begins anew", fuse(no_new_wait=True)),
+        ("It took old news for a probe", fuse(old_news=True)),
     ],
     "3.4": [
         ("One failure of one call is 100 %", ring(no_minimum=True)),
