@@ -267,7 +267,7 @@ def test_a_repeated_delivery_to_the_second_subscriber_counts_as_one_too():
     def handled(node, id_):
         return Record(0, "handled", node, {"order": 1, "id": id_})
 
-    once = [handled("orders", "a"), handled("email", "a")]
+    once = [invoked(0, 1, attempt=2), handled("orders", "a"), handled("email", "a")]
     assert rules.id_is_stable(History(once)).status == "not exercised"
     assert rules.id_is_stable(History([*once, handled("email", "a")])).status == "holds"
     assert rules.id_is_stable(History([*once, handled("email", "b")])).status == "broken"
