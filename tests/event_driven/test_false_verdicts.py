@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from lessonlib.event_driven import InventoryManager, rules
-from lessonlib.event_driven.handlers import handle_with
 from lessonlib.event_driven import log as log_module
+from lessonlib.event_driven.handlers import handle_with
 from lessonlib.event_driven.scenario import FANOUT, ORDERS, OUTBOX
 from lessonlib.lab import History
 
