@@ -272,6 +272,7 @@ def test_an_error_of_ours_is_one_sentence_without_a_traceback(
         raise LessonError("Cell 'a' has no end: add '### END SOLUTION'.")
 
     replace(monkeypatch, "lessonlib.grading.build", build_exercises=build_exercises)
+    replace(monkeypatch, "lessonlib.grading.glossary", build_glossary=lambda root: root / "glossary.ipynb")
     assert lesson(monkeypatch, "build") == 2
     assert capsys.readouterr().err == "Cell 'a' has no end: add '### END SOLUTION'.\n"
 

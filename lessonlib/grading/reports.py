@@ -25,7 +25,11 @@ NAME_CHARACTERS_MAX = 60
 
 
 def to_table(report: Report) -> RenderableType:
-    """Return something that rich can print: a row for each submission, and for a single one its exercises."""
+    """Return something that rich can print: a row for each submission.
+
+    One learner's notebooks (no lesson twice) come with their exercises: of a single notebook all, of several those that
+    were tried and have not passed.
+    """
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -37,17 +41,24 @@ def to_table(report: Report) -> RenderableType:
             _shortened(entry.path),
             entry.lesson or "",
             f"{entry.points} of {entry.possible}" if entry.results else "",
-            f"{_passed(entry)} of {len(entry.results)}" if entry.results else "",
+            _passed(entry),
             ", ".join(entry.badges),
             entry.problem
             or "; ".join(f"{r.exercise} {_first_line(r)}" for r in entry.results if r.status == "broken"),
         ]
         summary.add_row(*map(Text, words))  # Text: what learners wrote is never read as markup
     notes = [Text(note) for note in _notes(report)]
-    if len(report.submissions) != 1 or not report.submissions[0].results:
+    lessons = [entry.lesson for entry in report.submissions if entry.results]
+    shown = [
+        result
+        for entry in report.submissions
+        for result in entry.results
+        if len(lessons) == 1 or result.status not in ("passed", "not attempted")
+    ]
+    if not shown or len(set(lessons)) < len(lessons):
         return Group(summary, *notes)
     exercises = Table("Exercise", "Result", "Points", "Message", show_lines=True)
-    for result in report.submissions[0].results:
+    for result in shown:
         exercises.add_row(*map(Text, (result.exercise, result.status, _points(result), result.message)))
     return Group(exercises, summary, *notes)
 
@@ -215,8 +226,10 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
 }
 
 
-def _passed(entry: Submission) -> int:
-    return sum(result.status == "passed" for result in entry.results)
+def _passed(entry: Submission) -> str:
+    """Of the exercises with points, as `lesson progress` counts them: stretch exercises are badges."""
+    worth = [result for result in entry.results if result.possible]
+    return f"{sum(result.status == 'passed' for result in worth)} of {len(worth)}" if worth else ""
 
 
 def _points(result: Result) -> str:

@@ -320,9 +320,9 @@ class World:
         except (NodeDown, NoAnswer) as error:
             self.record("unknown", node, **about, error=str(error))
         except Exception as error:
-            self.record(
-                "failed", node, **about, error=describe_error(error), type=type(unwrap(error)).__name__
-            )
+            # A call's own field of the name `type` gives way: rules read here what was raised.
+            what = {"error": describe_error(error), "type": type(unwrap(error)).__name__}
+            self.record("failed", node, **{**about, **what})
         else:
             self.record("ok", node, **about)
             return result

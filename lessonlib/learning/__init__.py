@@ -5,7 +5,7 @@ from lessonlib.learning.check import CheckFailed, check
 from lessonlib.learning.failure_lab import FailureLab, failure_lab
 from lessonlib.learning.ladder import hints
 from lessonlib.learning.missions import Mission, Runs
-from lessonlib.learning.pieces import mine
+from lessonlib.learning.pieces import as_part, mine
 from lessonlib.learning.source import show
 from lessonlib.learning.standing import progress
 
@@ -14,6 +14,7 @@ __all__ = [
     "FailureLab",
     "Mission",
     "Runs",
+    "as_part",
     "ask",
     "check",
     "compare",

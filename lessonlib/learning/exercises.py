@@ -101,6 +101,8 @@ class Exercise:
         scenario: where cases run.
         part: which part of the scenario's pattern the answer replaces.
         adapt: makes the part's factory of the answer; left out, the answer is the factory.
+        shown_part: how `parts=` is written in the line that replays a run, with {} for the answer's name; left out,
+            the answer itself, or a lambda that makes one for each node where there is `adapt`.
         probes: direct trials, before the cases.
         cases: runs, in order.
         hints: for the cases.
@@ -114,6 +116,7 @@ class Exercise:
     scenario: Scenario | None = None
     part: str = ""
     adapt: Callable[[Any], Callable[..., Any]] | None = None
+    shown_part: str = ""
     probes: tuple[tuple[str, Probe], ...] = ()
     cases: tuple[Case, ...] = ()
     hints: tuple[Hint, ...] = ()
@@ -245,7 +248,7 @@ def _look(exercise: Exercise, case: Case, answer: Any) -> str:
     extra = "".join(f", {name}={value!r}" for name, value in case.params.items())
     plan = f', plan="{FaultPlan.parse(case.plan)}"' if case.plan else ""
     name = getattr(answer, "__name__", "...")
-    piece = f"lambda node: {name}()" if exercise.adapt is not None else name
-    return (
-        f'{exercise.scenario.name}.run(parts={{"{exercise.part}": {piece}}}{plan}, seed={case.seed}{extra})'
-    )
+    parts = f'{{"{exercise.part}": {name}}}'
+    if exercise.adapt is not None:
+        parts = exercise.shown_part.format(name) or f'{{"{exercise.part}": lambda node: {name}()}}'
+    return f"{exercise.scenario.name}.run(parts={parts}{plan}, seed={case.seed}{extra})"

@@ -155,3 +155,14 @@ def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]
         lines = [f"No exercise builds a part of {scenario.name}, so everything is ours."]
     print("\n".join(lines))  # noqa: T201 - to say plainly whose pieces run is half of the purpose
     return found
+
+
+def as_part(exercise_id: str, answer: Any) -> dict[str, Callable[..., Any]]:
+    """Return an answer as the part of its scenario that it stands in for: `WINDOWS.run(parts=as_part("2.4", Mine))`.
+
+    Raises PieceError when the exercise has no part in a scenario, LessonError when there is no such exercise.
+    """
+    exercise = find(exercise_id)
+    if not exercise.part:
+        raise PieceError(f"exercise {exercise_id!r} has no part in a scenario; look at its check alone")
+    return {exercise.part: exercise.adapt(answer) if exercise.adapt else answer}

@@ -3,17 +3,27 @@
 timeline(run)     who did what when, which faults struck, where rules broke
 lag(run)          how far each subscription is behind the log's end, over time
 fan_out(runs)     what became of each acknowledged order at each subscriber
+load(run)         how many events went to each partition, and which key is hot
+depth(run)        how many events wait for each partition, over time, and the bound
+windows(run)      event time against arrival: the watermark, late events, when windows were reported
+assignment(run)   who reads which partition, before and after each rebalance
+waiting(runs)     how many events a watermark called late, and how long results were waited for
 verdicts(runs)    what the rules say, and the line that gives the run again
 
 Pictures of measurements are in `lessonlib.views.measurements`, which alone needs matplotlib.
 """
 
+from lessonlib.views.assignment_table import assignment
+from lessonlib.views.buffer_depth import depth
+from lessonlib.views.event_time import windows
 from lessonlib.views.fan_out_table import fan_out
 from lessonlib.views.lag_curves import lag
 from lessonlib.views.marks import DEFAULT_MARKS, Mark
+from lessonlib.views.partition_load import load
 from lessonlib.views.picture import Picture, Table, View, ViewError
 from lessonlib.views.run_timeline import timeline
 from lessonlib.views.verdict_table import verdicts
+from lessonlib.views.waiting_table import waiting
 
 __all__ = [
     "DEFAULT_MARKS",
@@ -22,8 +32,13 @@ __all__ = [
     "Table",
     "View",
     "ViewError",
+    "assignment",
+    "depth",
     "fan_out",
     "lag",
+    "load",
     "timeline",
     "verdicts",
+    "waiting",
+    "windows",
 ]

@@ -12,6 +12,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 CELL_TIMEOUT_S = 2
 IGNORED = "nbval-ignore-output"
 FAILING = "import asyncio\nasync def fetch():\n    await asyncio.sleep(0)\n    raise ValueError('lost')"
+HTML_OUTPUT = '<img alt="{}" src="data:image/png;base64,{}">'
+IMAGE = 'from IPython.display import HTML\nHTML(\'<img alt="{}" src="data:image/png;base64,{}">\')'
 NOTEBOOKS = {
     "dead_kernel": ["import os; os._exit(0)"],
     "exception_group": ["raise ExceptionGroup('several', [ValueError(1)])"],
@@ -23,12 +25,18 @@ NOTEBOOKS = {
         "    try: time.sleep(.1)\n    except KeyboardInterrupt: pass"
     ],
     "never_run": ["print('anything')"],
+    "another_image": ["image = 1", IMAGE.format("It rises.", "iVBOnew=")],
+    "another_text": ["image = 1", IMAGE.format("It rises.", "iVBOnew=")],
     "sound": [
         FAILING,
         "task = asyncio.create_task(fetch())",
         "try:\n    await task\nexcept ValueError: pass",
         "1",
     ],
+}
+STORED = {  # what the last cell showed when the notebook was stored
+    "another_image": HTML_OUTPUT.format("It rises.", "iVBOlD=="),
+    "another_text": HTML_OUTPUT.format("It falls.", "iVBOlD=="),
 }
 TAGGED = {"exception_group", "unknown_magic"}  # only an output that is compared shows these
 GUARDED_ONLY = {  # nbval alone would never end
@@ -47,6 +55,9 @@ def write(folder: Path, name: str, sources: list[str]) -> None:
             cell.metadata.tags = [IGNORED]
         if source == "1":
             cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "1"}, execution_count=4)]
+        if name in STORED and number == len(sources):
+            shown = {"text/plain": "<IPython.core.display.HTML object>", "text/html": STORED[name]}
+            cell.outputs = [nbformat.v4.new_output("execute_result", shown, execution_count=number)]
         notebook.cells.append(cell)
     nbformat.write(notebook, folder / f"{name}.ipynb")
 
@@ -130,6 +141,13 @@ def test_a_flood_of_output_ends_with_its_cell(runs):
 
 def test_a_sound_notebook_passes_with_and_without_the_guard(runs):
     assert [run["sound"] for run in runs] == ["", ""]
+
+
+def test_of_an_image_in_a_page_the_words_are_compared_and_not_the_bytes(runs):
+    plain, guarded = runs
+    assert plain["another_image"] != "" and plain["another_text"] != ""
+    assert guarded["another_image"] == ""
+    assert "It falls." in guarded["another_text"]
 
 
 def test_validation_of_notebooks_works_without_the_slow_parser():

@@ -169,3 +169,33 @@ def test_a_report_is_the_same_each_time_and_says_nothing_of_when_or_where(write)
 @pytest.mark.parametrize("write", [*FORMATS.values(), to_table])
 def test_a_report_of_nothing_is_no_error(write):
     assert write(Report(()))
+
+
+def printed(report):
+    from rich.console import Console
+
+    text = io.StringIO()
+    Console(file=text, width=120, force_terminal=False).print(to_table(report))
+    return text.getvalue()
+
+
+def lesson(name, *results):
+    return Submission(f"exercises/{name}.ipynb", name, None, results)
+
+
+FAILED = Result("0.1", "failed", 0, 25, "Seen: something else.")
+PASSED = Result("1.1", "passed", 10, 10)
+BADGE = Result("1.7", "passed", 0, 0)
+
+
+def test_of_one_learners_lessons_the_table_says_what_did_not_pass_and_why():
+    text = printed(Report((lesson("00_a", FAILED), lesson("01_b", PASSED, BADGE))))
+    assert "Seen: something else." in text
+    assert "1 of 1" in text  # a badge is no point
+    assert "badge earned" not in text
+
+
+def test_of_a_class_the_table_is_a_line_for_each_submission():
+    text = printed(Report((lesson("00_a", FAILED), lesson("00_a", FAILED))))
+    assert "Seen: something else." not in text
+    assert text.count("0 of 25") == 2

@@ -793,3 +793,18 @@ def test_a_scenario_asks_which_faults_are_active():
     plan = "1.5s..3.5s fail stock; 2.5s..4.5s slow-handler stock by 1s; at 3.5s poison stock; at 0.5s burst 3; 4.5s..9s fail mail"
     said = [r.get("what") for r in run({"a": boot}, after(9), plan).history.of("said")]
     assert said == [[], ["burst"], ["error"], ["error", "slow"], ["slow", "poison"], ["other"]]
+
+
+def test_a_call_may_have_a_field_that_is_called_type():
+    def boot(node):
+        async def fails():
+            raise KeyError("no gate")
+
+        node.memory["fails"] = fails
+
+    async def work(world):
+        await world.invoke("a", "announce", lambda memory: memory["fails"](), type="departed")
+
+    history = run({"a": boot}, work).history
+    assert history.of("invoke").first().get("type") == "departed"
+    assert history.of("failed").first().get("type") == "KeyError"

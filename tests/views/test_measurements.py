@@ -17,11 +17,13 @@ def test_a_figure_carries_its_words_and_repeats():
         with figure_style():
             figure = Figure()
             figure.add_subplot().plot([1, 2, 3], label="a")
-            return described(figure, "It goes up.")
+            return described(figure, "It goes up & up.")
 
     one, two = draw(), draw()
     assert one.png.startswith(b"\x89PNG") and one.png == two.png
-    assert one._repr_mimebundle_()["text/plain"] == one.describe() == "It goes up."
+    shown = one._repr_mimebundle_()
+    assert shown["text/plain"] == one.describe() == "It goes up & up."
+    assert shown["text/html"].startswith('<img alt="It goes up &amp; up." src="data:image/png;base64,iVBOR')
     with pytest.raises(ViewError, match="in words"):
         described(Figure(), " ")
     with pytest.raises(ViewError, match="not its axes"):

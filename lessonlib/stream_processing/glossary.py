@@ -1,0 +1,71 @@
+"""The terms of lesson 2, and what the engines call them. Each is defined where it is bold in the notebook."""
+
+TERMS = {
+    "partition": {
+        "Kafka": "partition",
+        "NATS JetStream": "stream, one of several by subject mapping",
+        "RabbitMQ": "stream of a super stream",
+        "Amazon SQS": "message group of a FIFO queue",
+        "Apache Pulsar": "partition of a partitioned topic",
+        "Flink": "subtask of a keyed stream",
+    },
+    "batch": {
+        "Kafka": "record batch (`batch.size`, `linger.ms`)",
+        "NATS JetStream": "batch of a pull request",
+        "Amazon SQS": "batch of up to ten messages",
+        "Apache Pulsar": "batch message",
+        "Flink": "network buffer (`execution.buffer-timeout`)",
+    },
+    "key": {
+        "Kafka": "record key",
+        "NATS JetStream": "a token of the subject",
+        "RabbitMQ": "routing key",
+        "Amazon SQS": "`MessageGroupId`",
+        "Apache Pulsar": "message key",
+        "Flink": "key of `keyBy`",
+        "CloudEvents": "the extension attribute `partitionkey`",
+    },
+    "backpressure": {
+        "Kafka": "none needed: consumers poll (`pause` and `resume`)",
+        "RabbitMQ": "flow control, prefetch",
+        "NATS JetStream": "`MaxAckPending`",
+        "Apache Pulsar": "permits of a consumer's receiver queue",
+        "Flink": "backpressure, by credits",
+    },
+    "event time": {"Kafka Streams": "event time, by a `TimestampExtractor`", "Flink": "event time"},
+    "processing time": {"Kafka Streams": "wall-clock time", "Flink": "processing time"},
+    "window": {"Kafka Streams": "window", "Flink": "window"},
+    "tumbling window": {"Kafka Streams": "tumbling window", "Flink": "tumbling window"},
+    "sliding window": {
+        "Kafka Streams": "hopping window (its sliding windows are something else)",
+        "Flink": "sliding window; in SQL, `HOP`",
+    },
+    "session window": {"Kafka Streams": "session window, by its inactivity gap", "Flink": "session window"},
+    "watermark": {"Kafka Streams": "none: stream time and grace", "Flink": "watermark"},
+    "idleness": {"Kafka Streams": "`max.task.idle.ms`", "Flink": "idleness (`withIdleness`)"},
+    "late event": {"Kafka Streams": "expired record", "Flink": "late element"},
+    "allowed lateness": {"Kafka Streams": "grace period", "Flink": "allowed lateness"},
+    "side output": {"Flink": "side output"},
+    "checkpoint": {
+        "Kafka Streams": "changelog and committed offsets, in one transaction",
+        "Flink": "checkpoint",
+    },
+    "consumer group": {
+        "Kafka": "consumer group",
+        "NATS JetStream": "clients of one durable consumer",
+        "RabbitMQ": "single active consumer, one for each partition of a super stream",
+        "Apache Pulsar": "subscription of type Failover or Key_Shared",
+    },
+    "rebalance": {"Kafka": "rebalance", "Kafka Streams": "rebalance", "Flink": "rescaling"},
+    "sticky assignment": {"Kafka": "`CooperativeStickyAssignor`"},
+    "epoch": {
+        "Kafka": "generation of the group; epoch of a producer or a leader",
+        "Apache Pulsar": "epoch of an exclusive producer",
+        "Flink": "attempt number; leader session id",
+    },
+    "consistent hashing": {"Apache Pulsar": "bundles of a namespace; consistent hashing in Key_Shared"},
+    "weight": {},
+    "hot key": {"Kafka": "skewed key, hot partition", "Flink": "data skew"},
+}
+
+FORMS: dict[str, str] = {}
