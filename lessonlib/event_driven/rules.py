@@ -248,7 +248,7 @@ def in_order(history: History) -> Verdict:
     )
 
 
-@rule("a slow or failing subscriber delays no other, nor the shop")
+@rule(f"a slow or failing subscriber delays no other, nor the shop, by more than {PROMPT_S:g} s")
 def isolated(history: History) -> Verdict:
     """While only some subscribers are in trouble, `publish` returns and the others handle, within PROMPT_S."""
     arrived = arrivals(history)
@@ -267,9 +267,7 @@ def isolated(history: History) -> Verdict:
         order, whose = invoke.data["order"], " and ".join(sorted(sick))
         answer = answers.get(invoke.data["call"])
         if answer is None or answer.kind != "ok" or answer.t_us > deadline:
-            how = (
-                "never returned" if answer is None else f"{answer.kind} after {seconds(answer.t_us - start)}"
-            )
+            how = _answered(answer, start)
             proof = (invoke,) if answer is None else (invoke, answer)
             return broken(f"With only {whose} in trouble, publishing order {order} {how}.", *proof)
         for subscriber in SUBSCRIBERS:
@@ -288,6 +286,13 @@ def isolated(history: History) -> Verdict:
     if not judged:
         return not_exercised("No order was placed while a subscriber, and nothing else, was in trouble.")
     return holds(f"{judged} orders placed while a subscriber was in trouble; all others had them promptly.")
+
+
+def _answered(answer: Record | None, start: int) -> str:
+    if answer is None:
+        return "never returned"
+    how = f"{answer.kind} after {seconds(answer.t_us - start)}"
+    return f"was {how} (allowed: {PROMPT_S:g} s)" if answer.kind == "ok" else how
 
 
 def _troubles(history: History, arrived: dict[tuple[str, int], Record]) -> Iterator[tuple[str, int, int]]:
