@@ -17,10 +17,10 @@ from lessonlib.event_driven.log import EventLog
 from lessonlib.event_driven.mystery import consumer
 from lessonlib.event_driven.scenario import FANOUT, ORDERS, OUTBOX, mystery
 from lessonlib.lab.history import History
-from lessonlib.lab.loop import simulate
+from lessonlib.lab.loop import StillRunning, UnseenFailure, simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import LOOK, PSEUDOCODE, Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import LOOK, Case, Exercise, Finding, Hint
 from lessonlib.ports import MemoryDisk, Ports, local_ports
 
 REACHES, WHOLE, ISOLATED = rules.reaches.name, rules.whole.name, rules.isolated.name
@@ -34,6 +34,8 @@ CATCHES_UP, REPLAYS, STORED = rules.catches_up.name, rules.replays.name, rules.s
 # ---- 1.1 A stable id -------------------------------------------------------------------------------------
 
 ORDER = {"order_id": 7, "customer": "customer-3", "items": [{"sku": "tea", "quantity": 2}]}
+ORDERS_TRIED = 10_000  # enough for two ids of 24 bits to collide
+DIGITS_MIN = 16  # 64 bits; shorter digests collide among some millions
 
 
 def _with_salt(salt: int, call: Callable[[], Any]) -> Any:
@@ -47,10 +49,29 @@ def _with_salt(salt: int, call: Callable[[], Any]) -> Any:
 
 
 def _id_is_a_name(event_id: Any) -> Finding | None:
-    made = event_id("order_created", ORDER)
+    required = "The id is a str that is not empty."
+    try:
+        made = event_id("order_created", ORDER)
+    except TypeError as error:
+        if "encoded" not in str(error):
+            raise
+        return Finding(
+            required,
+            f"TypeError: {error}.",
+            hint="A digest is made of bytes, not of a str. text.encode() gives the bytes of a text.",
+        )
     if isinstance(made, str) and made:
         return None
-    return Finding("The id is a str that is not empty.", f"event_id(...) returned {made!r:.60}.")
+    hint = ""
+    if hasattr(made, "hexdigest"):
+        return Finding(
+            required,
+            "event_id(...) returned the hash object of hashlib.",
+            hint="The object only computes the digest. Its .hexdigest() is the digest as a str.",
+        )
+    if isinstance(made, bytes):
+        hint = "These are bytes. .hexdigest() gives the digest as a str."
+    return Finding(required, f"event_id(...) returned {made!r:.60}.", hint=hint)
 
 
 def _id_is_the_same_again(event_id: Any) -> Finding | None:
@@ -102,29 +123,35 @@ def _turned(value: Any) -> Any:
 
 def _ids_differ(event_id: Any) -> Finding | None:
     required = "Two different events have different ids."
-    others: list[tuple[str, dict[str, Any], str]] = [
+    others: list[tuple[str, str, dict[str, Any], str]] = [
         (
+            "order_created and order_paid, with the same data,",
             "order_paid",
             ORDER,
             "'created' and 'paid' of one order are two events: the type belongs in the id.",
         ),
-        ("order_created", {**ORDER, "order_id": 8}, "What distinguishes two orders belongs in the id."),
         (
+            "Orders with order_id 7 and order_id 8",
+            "order_created",
+            {**ORDER, "order_id": 8},
+            "What distinguishes two orders belongs in the id.",
+        ),
+        (
+            "An order of 2 tea and an order of 3 tea",
             "order_created",
             {**ORDER, "items": [{"sku": "tea", "quantity": 3}]},
             "Look inside: the data may be nested, and all of it says what happened.",
         ),
         (
+            "Orders with order_id 7 and order_id '7'",
             "order_created",
             {**ORDER, "order_id": "7"},
             "7 and '7' are different values; str() makes them the same.",
         ),
     ]
-    for event_type, data, hint in others:
+    for said, event_type, data, hint in others:
         if event_id(event_type, data) == event_id("order_created", ORDER):
-            return Finding(
-                required, f"{event_type} {data!r:.70} has the id of order_created {ORDER!r:.40}...", hint=hint
-            )
+            return Finding(required, f"{said} got one id.", hint=hint)
     if event_id("order", {"a": "x", "b": "y"}) == event_id("order", {"a": "xb", "": "y"}) or event_id(
         "ab", {"x": "c"}
     ) == event_id("a", {"bx": "c"}):
@@ -134,6 +161,159 @@ def _ids_differ(event_id: Any) -> Finding | None:
             hint="Joined without a separator, 'ab'+'x' is 'a'+'bx'. Write it as JSON, which keeps parts apart.",
         )
     return None
+
+
+def _ids_have_room(event_id: Any) -> Finding | None:
+    required = "Ids stay different among very many events."
+    hint = "A digest that is cut short has few values, and two events share one by chance. Keep it whole."
+    orders: dict[str, int] = {}
+    for order in range(ORDERS_TRIED):
+        made = event_id("order_created", {"order_id": order})
+        if made in orders:
+            return Finding(
+                required, f"Orders {orders[made]} and {order} both got the id {made!r:.40}.", hint=hint
+            )
+        orders[made] = order
+    shortest = min(orders, key=len)
+    if len(shortest) < DIGITS_MIN and set(shortest) <= set("0123456789abcdef"):
+        return Finding(required, f"The id {shortest!r} has {len(shortest)} digits; a UUID has 32.", hint=hint)
+    return None
+
+
+# ---- 1.2 Isolate the subscribers -------------------------------------------------------------------------
+
+
+async def _stopped() -> bool:
+    """Cancel every other task; tell whether all have ended a moment later."""
+    for task in (others := asyncio.all_tasks() - {asyncio.current_task()}):
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=1)
+    return all(task.done() for task in others)
+
+
+def _watched(trial: Callable[[], Coroutine[Any, Any, Finding | None]]) -> Finding | None:
+    """Run a trial of a publisher in virtual time, and stop the tasks that it leaves behind."""
+    found: list[Finding | None] = []
+
+    async def main() -> None:
+        try:
+            found.append(await trial())
+        finally:
+            await _stopped()
+
+    try:
+        simulate(main)
+    except StillRunning:  # a worker that refuses to be stopped; `_can_be_stopped` asks about that
+        pass
+    except UnseenFailure as died:  # what killed a worker explains all that it then failed to do
+        raise died.__cause__ or died from None
+    return found[0]
+
+
+def _in_turn(publisher: Any) -> Finding | None:
+    async def trial() -> Finding | None:
+        began: list[int] = []
+        busy: list[int] = []
+        overtaken: list[tuple[int, int]] = []
+
+        async def slow(event: Any) -> None:
+            order = event["data"]["order_id"]
+            overtaken.extend((order, other) for other in busy)
+            began.append(order)
+            busy.append(order)
+            await asyncio.sleep(0.2)
+            busy.remove(order)
+
+        mine = publisher()
+        mine.subscribe("order_created", slow)
+        for order in (1, 2, 3):
+            await mine.publish("order_created", {"order_id": order})
+        await asyncio.sleep(3)
+        required = "A handler has its events one after the other, in the order in which they were published."
+        if overtaken:
+            late, early = overtaken[0]
+            workers = len(asyncio.all_tasks()) - 1
+            return Finding(
+                required,
+                f"A handler that takes 0.2 s was called with order {late} while it was at order {early}.",
+                hint=f"After three publishes {workers} tasks empty one queue: each publish started another worker. "
+                "Start one for each queue."
+                if workers > 1
+                else "Each event has a task of its own, so nothing keeps the events of one handler apart. Let them "
+                "wait in a queue, which one task empties.",
+            )
+        if began != [1, 2, 3]:
+            return Finding(required, f"Orders 1, 2, 3 were published; the handler was called with {began}.")
+        return None
+
+    return _watched(trial)
+
+
+def _latecomers(publisher: Any) -> Finding | None:
+    async def trial() -> Finding | None:
+        seen: dict[str, list[int]] = {"early": [], "paid": [], "late": []}
+
+        def handler(name: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
+            async def handle(event: Any) -> None:
+                seen[name].append(event["data"]["order_id"])
+
+            return handle
+
+        mine = publisher()
+        mine.subscribe("order_created", handler("early"))
+        mine.subscribe("order_paid", handler("paid"))
+        await mine.publish("order_created", {"order_id": 1})
+        await asyncio.sleep(1)
+        mine.subscribe("order_created", handler("late"))
+        await mine.publish("order_paid", {"order_id": 2})
+        await mine.publish("order_created", {"order_id": 3})
+        await asyncio.sleep(1)
+        missed = ""
+        if not seen["paid"]:
+            missed = "The subscriber of a second type, 'order_paid',"
+        elif not seen["late"]:
+            missed = "A subscriber that came after the first publish"
+        if missed:
+            return Finding(
+                "Every subscriber has what is published from then on, whatever its type and whenever it came.",
+                f"{missed} never had an event.",
+                hint="Workers were started for whom an earlier publish found. At each publish, start one for each "
+                "queue that has none.",
+            )
+        if seen != {"early": [1, 3], "paid": [2], "late": [3]}:
+            return Finding(
+                "A handler has each event of its type once, and no other.",
+                f"Of 'order_created' 1 and 3 and 'order_paid' 2, the handlers had {seen}.",
+            )
+        return None
+
+    return _watched(trial)
+
+
+def _can_be_stopped(publisher: Any) -> Finding | None:
+    stopped: list[bool] = []
+
+    async def trial() -> Finding | None:
+        async def slow(event: Any) -> None:
+            await asyncio.sleep(5)
+
+        mine = publisher()
+        mine.subscribe("order_created", slow)
+        publishing = asyncio.create_task(mine.publish("order_created", {"order_id": 1}))
+        await asyncio.wait([publishing], timeout=1)
+        await asyncio.sleep(0.1)
+        stopped.append(await _stopped())
+        return None
+
+    _watched(trial)
+    if stopped[0]:
+        return None
+    return Finding(
+        "Who stops the program can stop its tasks.",
+        "A task was cancelled while its handler was at work, and went on.",
+        hint="A bare `except:` catches asyncio.CancelledError too (lesson 0). Write `except Exception:`.",
+    )
 
 
 # ---- 1.3 Acknowledge after the effect --------------------------------------------------------------------
@@ -185,7 +365,6 @@ def _each_once(consume: Any) -> Finding | None:
             required,
             "deliver(offset, event) was called and never ran.",
             hint="It is a coroutine: without `await` in front of it nothing happens.",
-            rung=PSEUDOCODE,
         )
     if delivered == list(range(5)):
         return None
@@ -193,7 +372,7 @@ def _each_once(consume: Any) -> Finding | None:
         ", and so on." if len(delivered) > 8 else "."
     )
     hint = "Does the offset that you read from move on?" if len(delivered) > 5 else ""
-    return Finding(required, seen, hint=hint, rung=PSEUDOCODE)
+    return Finding(required, seen, hint=hint)
 
 
 def _one_behind(run: Run, verdict: Verdict) -> bool:
@@ -219,52 +398,144 @@ def _taken(records: list[Any]) -> int:
 
 
 class _Disk(MemoryDisk):
-    """A disk that takes its time, and fails when told to."""
+    """A disk that takes its time, counts, and fails or hangs when told to."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.failing = False
+        self.failing = self.hanging = False
+        self.reads = self.writes = 0
 
     async def append(self, file: str, record: Any) -> None:
         await asyncio.sleep(0.001)
         if self.failing:
             raise OSError(5, "the disk failed")
         await super().append(file, record)
+        await self._written()
+
+    async def replace(self, file: str, records: Any) -> None:
+        await asyncio.sleep(0.001)
+        await super().replace(file, records)
+        await self._written()
+
+    async def _written(self) -> None:
+        self.writes += 1
+        if self.hanging:  # durable, and the process gets no further
+            await asyncio.sleep(float("inf"))
+
+    async def read(self, file: str) -> list[Any]:
+        self.reads += 1
+        await asyncio.sleep(0.001)
+        return await super().read(file)
 
 
-def _two_sources(inventory: Any) -> Finding | None:
-    async def trial() -> int:
-        disk = MemoryDisk()
-        mine = inventory(disk, {"tea": 10})
-        await mine.handle(_event(1, source="shop", id_="0001"))
-        await mine.handle(_event(1, source="phone", id_="0001"))
-        return _taken(await disk.read("stock"))
-
-    if simulate(trial) == 2:
-        return None
-    return Finding(
-        "Two events are the same only if source and id are the same.",
-        "An event 0001 from 'shop' and an event 0001 from 'phone' took 1 tea in all, not 2.",
-        hint="Sources number their events independently. Recognise an event by (source, id), not by its id alone.",
-    )
-
-
-def _at_once(inventory: Any) -> Finding | None:
+def _three_times(inventory: Any) -> Finding | None:
     async def trial() -> int:
         disk = _Disk()
         mine = inventory(disk, {"tea": 10})
-        await asyncio.gather(mine.handle(_event(1)), mine.handle(_event(1)))
+        for _ in range(3):
+            await mine.handle(_event(1))
         return _taken(await disk.read("stock"))
 
-    if simulate(trial) == 1:
+    taken = simulate(trial)
+    if taken == 1:
         return None
     return Finding(
-        "Two deliveries of one event at the same time take the stock once.",
-        "Both took it: 2 tea are gone for an order of 1.",
-        look="asyncio.gather(inventory.handle(event), inventory.handle(event))",
-        hint="Between your look at what was seen and your write there is an await, where the other one gets in. "
-        "An asyncio.Lock around both keeps it out.",
+        "An order that is delivered three times leaves the stock once.",
+        f"{taken} tea were taken for an order of 1.",
+        hint="Write one record in the file 'stock', with the fields order, sku and quantity."
+        if taken < 1
+        else "The same event was taken again. Remember (source, id) of each, and skip what was seen.",
     )
+
+
+def _crash(inventory: Any) -> Finding | None:
+    """The process ends when its first write is durable; the next one gets the event again."""
+
+    async def trial() -> tuple[int, int]:
+        good = _Disk()
+        await inventory(good, {"tea": 10}).handle(_event(1))
+        disk = _Disk()
+        disk.hanging = True
+        crashed = asyncio.create_task(inventory(disk, {"tea": 10}).handle(_event(1)))
+        await asyncio.sleep(1)
+        disk.hanging = False
+        await inventory(disk, {"tea": 10}).handle(_event(1))
+        taken = _taken(await disk.read("stock"))
+        crashed.cancel()
+        await asyncio.wait([crashed])
+        return good.writes, taken
+
+    writes, taken = simulate(trial)
+    if taken == 1:
+        return None
+    return Finding(
+        "After a crash at any moment, an order that comes again has left the stock once.",
+        f"It crashed when the first of {writes} writes was done; when the order came again, {taken} tea were taken "
+        "in all."
+        if writes > 1
+        else f"It crashed when the record was written; when the order came again, {taken} tea were taken in all.",
+        hint="Mark and effect are two writes, and a crash gets between them. Put both into one record."
+        if writes > 1
+        else "After the restart it had forgotten what it had seen. Read the file at the first event, and remember "
+        "the (source, id) of each record.",
+    )
+
+
+def _two_sources(inventory: Any) -> Finding | None:
+    async def trial(*events: Event) -> int:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 10})
+        for event in events:
+            await mine.handle(event)
+        return _taken(await disk.read("stock"))
+
+    required = "Two events are the same only if source and id are the same."
+    shop = _event(1, source="shop", id_="0001")
+    if simulate(trial(shop, _event(1, source="phone", id_="0001"))) != 2:
+        return Finding(
+            required,
+            "An event 0001 from 'shop' and an event 0001 from 'phone' took 1 tea in all, not 2.",
+            hint="Sources number their events independently. Recognise an event by (source, id), not by its id alone.",
+        )
+    if simulate(trial(shop, Event("order_created", "phone", shop.data, id="0002"))) != 2:
+        return Finding(
+            required,
+            "An event 0001 from 'shop' and an event 0002 from 'phone', each about an order 'shop-1', took 1 tea in "
+            "all, not 2.",
+            hint="What the data says, an order's number for instance, does not name the event. Recognise it by "
+            "(source, id).",
+        )
+    return None
+
+
+def _at_once(inventory: Any) -> Finding | None:
+    async def trial() -> tuple[int, int]:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 10})
+        await asyncio.gather(mine.handle(_event(1)), mine.handle(_event(1)))
+        first = _taken(await disk.read("stock"))
+        again = inventory(disk, {"tea": 10})
+        await asyncio.gather(again.handle(_event(1)), again.handle(_event(1)))
+        return first, _taken(await disk.read("stock"))
+
+    required = "Two deliveries of one event at the same time take the stock once."
+    first, then = simulate(trial)
+    if first != 1:
+        return Finding(
+            required,
+            "Both took it: 2 tea are gone for an order of 1.",
+            look="asyncio.gather(inventory.handle(event), inventory.handle(event))",
+            hint="Between your look at what was seen and your write there is an await, where the other one gets in. "
+            "An asyncio.Lock around both keeps it out.",
+        )
+    if then != 1:
+        return Finding(
+            required,
+            f"After a restart, an order that had been taken came twice at once: {then} tea are gone for an order of 1.",
+            hint="While the first delivery still read the file, the second took it for loaded. Load under the lock "
+            "too, and note that it is done when it is done.",
+        )
+    return None
 
 
 def _failed_write(inventory: Any) -> Finding | None:
@@ -295,26 +566,58 @@ def _failed_write(inventory: Any) -> Finding | None:
         f"The disk failed once; at the second delivery {taken} tea were taken in all.",
         hint="It was marked as seen before the effect was durable, so the second try was taken for a repetition. "
         "Mark it after the write.",
-        rung=PSEUDOCODE,
     )
+
+
+EVENTS, REMEMBERED, RECENT = 220, 10, 5
 
 
 def _bounded(inventory: Any) -> Finding | None:
-    async def trial() -> int:
-        mine = inventory(MemoryDisk(), {"tea": 100_000}, remember_max=100)
-        for number in range(1_500):
+    async def trial() -> tuple[int, int, int, int, int]:
+        disk = _Disk()
+        mine = inventory(disk, {"tea": 100_000}, remember_max=REMEMBERED)
+        for number in range(EVENTS):
             await mine.handle(_event(number))
-        return _largest(vars(mine))
+        reads, size = disk.reads, _largest(vars(mine))
+        for number in range(EVENTS - RECENT, EVENTS):
+            await mine.handle(_event(number))
+        again = _taken(await disk.read("stock")) - EVENTS
+        fresh = inventory(disk, {"tea": 100_000}, remember_max=REMEMBERED)
+        for number in range(EVENTS - RECENT, EVENTS):
+            await fresh.handle(_event(number))
+        return reads, size, again, _largest(vars(fresh)), _taken(await disk.read("stock")) - EVENTS - again
 
-    size = simulate(trial)
-    if size <= 400:
-        return None
-    return Finding(
-        "With remember_max=100, what is kept in memory does not grow with the number of events.",
-        f"After 1500 events a collection of {size} things was held.",
-        hint="Forget the oldest id when there are more than remember_max, for instance with OrderedDict.popitem(last=False).",
-        rung=PSEUDOCODE,
+    reads, size, again, loaded, after = simulate(trial)
+    if reads > EVENTS // 2:
+        return Finding(
+            "The file is read once after a start, for it grows for ever.",
+            f"For {EVENTS} events the disk was read {reads} times.",
+            hint="Each event reads the whole file again. Load the ids once, at the first event, and remember them.",
+        )
+    required = (
+        f"With remember_max={REMEMBERED}, what is kept in memory does not grow with the number of events."
     )
+    if size > 4 * REMEMBERED:
+        return Finding(
+            required,
+            f"After {EVENTS} events a collection of {size} things was held.",
+            hint="Forget the oldest id when there are more than remember_max, for instance with "
+            "OrderedDict.popitem(last=False).",
+        )
+    if loaded > 4 * REMEMBERED:
+        return Finding(
+            required,
+            f"After a restart over {EVENTS} records a collection of {loaded} things was held.",
+            hint="All ids of the file were loaded. The bound holds while loading, too: forget the oldest there as well.",
+        )
+    if again or after:
+        return Finding(
+            f"With remember_max={REMEMBERED}, the {REMEMBERED} latest events are recognised.",
+            f"Of the last {RECENT} of {EVENTS} events, {again or after} were taken again"
+            + ("." if again else " after a restart."),
+            hint="The wrong ids were forgotten. Forget the oldest, one for each that comes.",
+        )
+    return None
 
 
 def _largest(attributes: dict[str, Any]) -> int:
@@ -364,7 +667,6 @@ def _patient(answer: Any) -> Finding | None:
         "A handler that fails twice and then works is given the time: no dead letter.",
         f"It was called {calls} times, and there were {len(letters)} dead letters.",
         hint="Most failures pass. Try up to five times, with a wait in between, before you give up.",
-        rung=PSEUDOCODE,
     )
 
 
@@ -376,31 +678,44 @@ def _gives_up(answer: Any) -> Finding | None:
             required,
             f"After {calls} calls there were {len(letters)} dead letters.",
             hint="One letter an event, after its last attempt, not one for each attempt.",
-            rung=PSEUDOCODE,
         )
-    letter = letters[0]
-    facts = (letter.offset, letter.error, letter.message, letter.attempts, letter.topic, letter.subscription)
-    if calls != 5 or facts != (4, "ValueError", "no delivery address", 5, "order_created", "inventory"):
+    if calls != 5:
         return Finding(
             required,
-            f"{calls} calls; the letter says offset {letter.offset}, error {letter.error!r} ({letter.message!r}), "
-            f"attempts {letter.attempts}, topic {letter.topic!r}, subscription {letter.subscription!r}.",
-            hint="Whoever opens the letter has nothing else: the last exception's class and words, the true number "
-            "of attempts, and where the event stood.",
-            rung=PSEUDOCODE,
+            f"The handler was called {calls} times before the letter.",
+            hint="Five attempts in all, the first among them; then the letter.",
+        )
+    letter = letters[0]
+    wrong = [
+        f"{name}={getattr(letter, name)!r}, not {right!r}"
+        for name, right in {
+            "subscription": "inventory",
+            "topic": "order_created",
+            "offset": 4,
+            "error": "ValueError",
+            "message": "no delivery address",
+            "attempts": 5,
+        }.items()
+        if getattr(letter, name) != right
+    ]
+    if wrong:
+        return Finding(
+            required,
+            f"The letter has {'; '.join(wrong)}.",
+            hint="Whoever opens the letter has nothing else: the event's type as topic, the last exception's class and "
+            "words, the true number of attempts, and where the event stood.",
         )
     if not letter.first_time < letter.last_time:
         return Finding(
             required,
             "The letter's first_time and last_time are the same, although there were waits between the attempts.",
             hint="Note the time before the first attempt, and again after the last; wait in between.",
-            rung=PSEUDOCODE,
         )
     if replayed != (1, 0):
         return Finding(
             "replay() hands every dead letter's event to the handler again and returns how many went well.",
             f"It returned {replayed[0]!r}, and {replayed[1]} letters were left.",
-            hint="dead_letters.replay(handler) does the work and returns (went well, failed again).",
+            hint="dead_letters.replay(handler) does the work and returns (went well, failed again). Return the first.",
         )
     return None
 
@@ -431,8 +746,42 @@ def _next_event(answer: Any) -> Finding | None:
         "Only the event that fails is set aside.",
         f"Of eight events only the one at offset 0 fails; set aside were those at offsets {aside}.",
         hint="The attempts on the disk are of another event. If the record's offset is not this one, start from zero.",
-        rung=PSEUDOCODE,
     )
+
+
+UNCOUNTED = (
+    "The order killed the process again and again: no exception was raised that could be counted. Write the number of "
+    "the attempt to the disk *before* the attempt, and read it when you start."
+)
+
+
+def _deadly(answer: Any) -> Finding | None:
+    """An order kills the process at each attempt: what does its letter say?"""
+    run = ORDERS.run(parts={"delivery": answer}, plan="at 500ms deadly-poison inventory", orders=20)
+    if any(v.rule == "no task dies unseen" for v in run.broken):
+        return None  # the cases say what broke
+    required = "An order that kills the process five times becomes a dead letter that says what happened."
+    letters = [letter.data["record"] for _, _, letter in rules.dead_letters(run.history)]
+    crashes = len(run.history.of("crash", node="inventory"))
+    if not letters:
+        return Finding(
+            required, f"It killed inventory {crashes} times; there is no dead letter.", hint=UNCOUNTED
+        )
+    letter = letters[0]
+    if crashes != 5 or letter["attempts"] != 5:
+        return Finding(
+            required,
+            f"It killed inventory {crashes} times; the letter says attempts {letter['attempts']!r}.",
+            hint="Read the number of attempts when you start, and add one before each attempt.",
+        )
+    if letter["error"] != "ProcessDied" or not str(letter["message"]).strip() or letter["message"] == "None":
+        return Finding(
+            required,
+            f"The letter says error {letter['error']!r}, message {letter['message']!r}.",
+            hint="In the last incarnation nothing was raised, so there is no exception to describe. Start from "
+            "'ProcessDied' and a sentence of your own; an exception takes their place.",
+        )
+    return None
 
 
 # ---- 1.6 Diagnose ----------------------------------------------------------------------------------------
@@ -457,9 +806,13 @@ def _diagnosis(answer: Any) -> Finding | None:
             hint="Print mystery() and read the verdicts.",
             rung=LOOK,
         )
-    if not isinstance(number, int) or not 0 <= number < len(run.history):
+    if isinstance(number, bool) or not isinstance(number, int):
         return Finding(
-            "The record is named by its number.", f"{number!r} is not from 0 to {len(run.history) - 1}."
+            "The record is named by its number.", f"{number!r:.60} is no int. Give one, for instance 17."
+        )
+    if not 0 <= number < len(run.history):
+        return Finding(
+            "The record is named by its number.", f"{number} is not from 0 to {len(run.history) - 1}."
         )
     record = run.history[number]
     if not (
@@ -469,13 +822,18 @@ def _diagnosis(answer: Any) -> Finding | None:
     ):
         hint = "Which order is lost, and at which offset does it stand? Look for the write that moved the cursor past it."
         if record.kind in ("crash", "fault", "restart"):
-            hint = "A crash loses nothing that was not given up before. " + hint
+            hint = (
+                "Until then the order might still have been handled; but had the broker offered it again after the "
+                "restart? " + hint
+            )
         elif record.kind in ("sent", "delivered"):
             hint = "A message may still be lost. What made it final is a write to the broker's disk."
         elif record.kind == "ok":
             hint = "That is the promise. The question is what made it impossible to keep. " + hint
         return Finding(
-            "The record is the one that made the loss certain.", f"Record {number} is: {record}", hint=hint
+            "The record is the one after which the broker would never have offered the order to inventory again.",
+            f"Record {number} is: {record}",
+            hint=hint,
         )
     lines, guilty = _numbered(consumer), 7
     if line != guilty:
@@ -505,7 +863,7 @@ EXERCISES: dict[str, Exercise] = {
         ladder=(
             "Run `event_id(...)` twice; restart the kernel and run it once more. Which of `hash()`, "
             "`datetime.now()`, `uuid4()` and `hashlib.sha256(...)` gives the same each time?",
-            "Write type and data down in one fixed way, then take a digest of the text.",
+            "Write type and data down in one fixed way, then take a digest of the text: whole, and as a str.",
             "```\n"
             "text = JSON of [type, data], keys sorted\n"
             "return the hexadecimal SHA-256 of the text's bytes\n"
@@ -516,6 +874,7 @@ EXERCISES: dict[str, Exercise] = {
             ("the same order again, in another process, later", _id_is_the_same_again),
             ("the same order with its fields in another order", _id_ignores_key_order),
             ("other orders, other types, nested data", _ids_differ),
+            ("ten thousand orders", _ids_have_room),
         ),
         forbids=("event_id", "Event"),
         untested="ids that you choose yourself, and data that is not plain JSON.",
@@ -533,18 +892,23 @@ EXERCISES: dict[str, Exercise] = {
             "worker, for ever:\n"
             "    event = await queue.get()\n"
             "    try: await handler(event)\n"
-            "    except Exception: pass  (in production: log it)\n"
+            "    except Exception: pass  (in production: log it; never a bare except)\n"
             "\n"
             "publish:\n"
             "    make one frozen Event\n"
             "    for each (handler, queue) of this type:\n"
-            "        start the worker if it does not run yet\n"
+            "        start a worker if this queue has none\n"
             "        put the event\n"
             "```",
         ),
         scenario=FANOUT,
         part="publisher",
         adapt=lambda answer: lambda node: answer(),
+        probes=(
+            ("three events in a row for one slow handler", _in_turn),
+            ("a second type, and a subscriber that comes later", _latecomers),
+            ("a worker that is cancelled", _can_be_stopped),
+        ),
         cases=(
             Case("a good day", rules=(REACHES, WHOLE)),
             Case("email fails for 2 s", "1s..3s fail email", rules=(ISOLATED,)),
@@ -576,14 +940,12 @@ EXERCISES: dict[str, Exercise] = {
                 "one event for all",
                 lambda run, verdict: verdict.rule == UNALTERED,
                 "All handlers hold the same dict. Give each a copy (copy.deepcopy), or one that cannot be changed.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "a task that stops at the first exception",
                 lambda run, verdict: verdict.rule == "no task dies unseen",
                 "A handler's exception ended a background task. Catch it where the handler is called, and go on with "
                 "the next event.",
-                rung=PSEUDOCODE,
             ),
         ),
         forbids=("EventPublisher", "Subscription", "EventLog", "Delivery"),
@@ -638,14 +1000,12 @@ EXERCISES: dict[str, Exercise] = {
                 _one_behind,
                 "Every cursor stands one short of the end. The committed offset is the *next* one to read: "
                 "offset + 1.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "an exception ends the consumer",
                 lambda run, verdict: verdict.rule == "no task dies unseen" and "OSError" in verdict.sentence,
                 "deliver raised and the consumer ended. Catch OSError, wait a moment, and go on from the committed "
                 "offset.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "commit in spite of a failure",
@@ -684,10 +1044,12 @@ EXERCISES: dict[str, Exercise] = {
         scenario=ORDERS,
         part="inventory",
         probes=(
-            ("two sources that use the same ids", _two_sources),
-            ("two deliveries at the same time", _at_once),
+            ("the same order three times", _three_times),
+            ("a crash when the first write is done", _crash),
+            ("two sources that use the same ids, or the same orders", _two_sources),
+            ("two deliveries at the same time, on a fresh start and after a restart", _at_once),
             ("a write that fails", _failed_write),
-            ("1500 events with memory for 100", _bounded),
+            (f"{EVENTS} events with memory for {REMEMBERED}", _bounded),
         ),
         cases=(
             Case("a good day", rules=(REACHES, ONCE), params={"orders": 20}),
@@ -716,11 +1078,6 @@ EXERCISES: dict[str, Exercise] = {
                 lambda run, verdict: verdict.rule == ONCE,
                 "The same event was delivered again and taken again. Remember (source, id), and skip what was seen.",
             ),
-            Hint(
-                "mark and effect in two writes",
-                lambda run, verdict: verdict.rule == REACHES and len(run.history.of("crash")) > 0,
-                "The mark was on the disk and the effect was not when it crashed. Put both into one record.",
-            ),
         ),
         forbids=("InventoryManager", "IdempotentHandler", "OrderProcessor"),
         untested="a repetition that comes later than remember_max events: it would be taken again.",
@@ -732,7 +1089,8 @@ EXERCISES: dict[str, Exercise] = {
             "Run the check and look at the crashes in the replayed run. How would the fourth incarnation "
             "know that there were three before it?",
             "Write the number of the attempt to the disk *before* the attempt. One record is enough: "
-            "which offset, how many attempts, since when.",
+            "which offset, how many attempts, since when. For `replay`, the dead-letter queue does the work; "
+            "you return how many went well.",
             "```\n"
             "read the record; if it is of another offset, start from zero\n"
             "while attempts < 5:\n"
@@ -741,6 +1099,9 @@ EXERCISES: dict[str, Exercise] = {
             "    try the handler, and return\n"
             "    on an exception: remember it, and sleep\n"
             "put the letter\n"
+            "\n"
+            "replay:\n"
+            "    ask dead_letters to replay; return the first of the two numbers\n"
             "```",
         ),
         scenario=ORDERS,
@@ -749,6 +1110,7 @@ EXERCISES: dict[str, Exercise] = {
             ("a handler that fails twice", _patient),
             ("a handler that fails five times, then a replay", _gives_up),
             ("seven healthy events behind one that fails", _next_event),
+            ("the letter of an order that kills the process", _deadly),
         ),
         cases=(
             Case(
@@ -765,8 +1127,7 @@ EXERCISES: dict[str, Exercise] = {
             Hint(
                 "a crash is not counted",
                 lambda run, verdict: len(run.history.of("crash")) > 5,
-                "The order killed the process again and again: no exception was raised that could be counted. Write "
-                "the number of the attempt to the disk *before* the attempt, and read it when you start.",
+                UNCOUNTED,
             ),
             Hint(
                 "the poison blocks",
@@ -774,13 +1135,11 @@ EXERCISES: dict[str, Exercise] = {
                     verdict.rule in (POISON, REACHES) and "never reached" in verdict.sentence
                 ),
                 "Orders behind the poison one never got through. Give up after five attempts.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "given up without a letter",
                 lambda run, verdict: verdict.rule == POISON and "no dead letter" in verdict.sentence,
                 "The event was given up and is nowhere. Put a DeadLetter before you return.",
-                rung=PSEUDOCODE,
             ),
         ),
         forbids=("Delivery",),
@@ -790,10 +1149,12 @@ EXERCISES: dict[str, Exercise] = {
         title="diagnose",
         points=20,
         ladder=(
-            "Which order is missing where? `for n, r in enumerate(run.history): ...` and print what "
-            "concerns it. The first order stands at offset 0.",
+            "Which order is missing where? The verdicts name it, `timeline(run)` draws it. The first order "
+            "stands at offset 0. `for n, r in enumerate(run.history): ...` and print what concerns the order: "
+            "`print(n, r)` cuts long fields, `r.data` has them whole.",
             "An order is lost for a subscriber when that subscriber's cursor has passed it and it was not "
-            'handled. The broker keeps cursors in its file "cursors".',
+            'handled. The broker keeps cursors in its file "cursors": '
+            '`run.history.of("written", file="cursors")` are the records that move them.',
             'the first record with kind "written", file "cursors", of that subscription, whose offset is '
             "greater than the lost order's",
         ),
@@ -877,7 +1238,6 @@ EXERCISES: dict[str, Exercise] = {
                     and any(r.data["file"] == "sent" for r in run.history.of("written", node="shop"))
                 ),
                 "It was marked as sent before the log had it. Mark it when append has returned.",
-                rung=PSEUDOCODE,
             ),
             Hint(
                 "two writes",

@@ -61,14 +61,35 @@ def joined(event_type, event_data):
     ).hexdigest()
 
 
+def without_encode(event_type, event_data):
+    return hashlib.sha256(json.dumps([event_type, event_data], sort_keys=True)).hexdigest()
+
+
+def hash_object(event_type, event_data):
+    return hashlib.sha256(json.dumps([event_type, event_data], sort_keys=True).encode())
+
+
+def digest_bytes(event_type, event_data):
+    return hash_object(event_type, event_data).digest()
+
+
+def cut_short(digits):
+    def event_id(event_type, event_data):
+        text = json.dumps([event_type, event_data], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+    return event_id
+
+
 # ---- 1.2 -------------------------------------------------------------------------------------------------
 
 
-class TaskPerDelivery:
-    """Right, with a task for each delivery in place of a queue for each subscriber."""
+class InTurn:
+    """Right, with a task for each delivery, and a lock for each subscriber in place of its queue."""
 
     def __init__(self):
         self.handlers = {}
+        self.turns = {}  # handler -> lock, which lets tasks in as they came
         self.tasks = set()
 
     def subscribe(self, event_type, handler):
@@ -83,13 +104,58 @@ class TaskPerDelivery:
         return event
 
     async def call(self, handler, event):
+        async with self.turns.setdefault(handler, asyncio.Lock()):
+            try:
+                await handler(event)
+            except Exception as error:
+                self.last_error = error
+
+
+class TaskPerDelivery(InTurn):
+    async def call(self, handler, event):
         try:
             await handler(event)
         except Exception as error:
             self.last_error = error
 
 
-class Gather(TaskPerDelivery):
+class Workers:
+    """The misconceptions of 1.2 that concern workers, by switches; with none of them, a right answer."""
+
+    each_publish = first_publish = first_of_type = bare_except = False
+
+    def __init__(self):
+        self.queues = {}
+        self.workers = []
+        self.served = set()
+
+    def subscribe(self, event_type, handler):
+        self.queues.setdefault(event_type, []).append((handler, asyncio.Queue()))
+
+    async def work(self, handler, queue):
+        while True:
+            event = await queue.get()
+            try:
+                await handler(event)
+            except BaseException as error:
+                if not self.bare_except and not isinstance(error, Exception):
+                    raise
+
+    async def publish(self, event_type, event_data):
+        event = Event(event_type, "shop", event_data)
+        for handler, queue in self.queues.get(event_type, []):
+            served = (self.first_publish, None), (self.first_of_type, event_type), (True, queue)
+            if self.each_publish or not self.served & {mark for on, mark in served if on}:
+                self.workers.append(asyncio.create_task(self.work(handler, queue)))
+            queue.put_nowait(event)
+        self.served |= {None, event_type, *(queue for _, queue in self.queues.get(event_type, []))}
+
+
+def publisher(**switches):
+    return type("MyPublisher", (Workers,), switches)
+
+
+class Gather(InTurn):
     def event(self, event_type, event_data):
         return Event(event_type, "shop", event_data)
 
@@ -98,14 +164,14 @@ class Gather(TaskPerDelivery):
         await asyncio.gather(*(handler(event) for handler in self.handlers.get(event_type, [])))
 
 
-class GatherExceptions(TaskPerDelivery):
+class GatherExceptions(InTurn):
     async def publish(self, event_type, event_data):
         event = Event(event_type, "shop", event_data)
         handlers = self.handlers.get(event_type, [])
         await asyncio.gather(*(handler(event) for handler in handlers), return_exceptions=True)
 
 
-class OneAfterTheOther(TaskPerDelivery):
+class OneAfterTheOther(InTurn):
     def __init__(self):
         super().__init__()
         self.queue = asyncio.Queue()
@@ -122,16 +188,17 @@ class OneAfterTheOther(TaskPerDelivery):
                 await self.call(handler, event)
 
 
-class SharedDict(TaskPerDelivery):
+class SharedDict(InTurn):
     async def publish(self, event_type, event_data):
         event = {"id": str(event_data["order_id"]), "type": event_type, "data": copy.deepcopy(event_data)}
         for handler in self.handlers.get(event_type, []):
             self.tasks.add(asyncio.create_task(self.call(handler, event)))
 
 
-class DiesOfAnException(TaskPerDelivery):
+class DiesOfAnException(InTurn):
     async def call(self, handler, event):
-        await handler(event)
+        async with self.turns.setdefault(handler, asyncio.Lock()):
+            await handler(event)
 
 
 # ---- 1.3 -------------------------------------------------------------------------------------------------
@@ -265,7 +332,8 @@ class TaskInventory:
 class Inventory:
     """The misconceptions of 1.4, by switches."""
 
-    by_id_alone = no_lock = mark_first = unbounded = memory_only = forget_all = swallow = two_writes = False
+    by_id_alone = by_order = no_lock = mark_first = unbounded = memory_only = forget_all = swallow = False
+    mark_then_effect = effect_then_mark = load_outside = load_all = scan = clear = False
 
     def __init__(self, disk, stock, remember_max=1000):
         self.disk = disk
@@ -275,44 +343,57 @@ class Inventory:
         self.lock = asyncio.Lock()
 
     async def handle(self, event):
+        if self.load_outside and not self.loaded:
+            self.loaded = True
+            await self.load()
         if self.no_lock:
             await self.work(event)
         else:
             async with self.lock:
                 await self.work(event)
 
-    def key(self, event):
-        return event.id if self.by_id_alone else (event.source, event.id)
+    def key(self, row):
+        if self.by_order:
+            return row["order"]
+        return row["id"] if self.by_id_alone else (row["source"], row["id"])
 
     async def load(self):
-        if not self.loaded and not self.memory_only:
-            for row in await self.disk.read("marks" if self.two_writes else "stock"):
-                self.seen[row["source"], row["id"]] = None
-        self.loaded = True
+        marks = self.mark_then_effect or self.effect_then_mark
+        for row in await self.disk.read("marks" if marks else "stock"):
+            self.remember(self.key(row), bound=not self.load_all)
+
+    def remember(self, key, bound):
+        self.seen[key] = None
+        if bound and not self.unbounded and len(self.seen) > self.remember_max:
+            if self.clear:
+                self.seen.clear()
+            else:
+                self.seen.popitem(last=False)
 
     async def work(self, event):
-        await self.load()
-        key = self.key(event)
+        if self.scan:
+            self.seen.clear()
+        if (self.scan or not self.loaded) and not self.memory_only:
+            await self.load()
+        self.loaded = True
+        data = event["data"]
+        mark = {"source": event.source, "id": event.id}
+        row = {"order": data["order_id"], "sku": data["sku"], "quantity": data["quantity"]}
+        key = self.key(row | mark)
         if key in self.seen and not self.forget_all:
             return
         if self.mark_first:
             self.seen[key] = None
-        data = event["data"]
-        mark = {"source": event.source, "id": event.id}
-        row = {"order": data["order_id"], "sku": data["sku"], "quantity": data["quantity"]}
         try:
-            if self.two_writes:
+            if self.mark_then_effect:
                 await self.disk.append("marks", mark)
-                await asyncio.sleep(0.05)
-                await self.disk.append("stock", row)
-            else:
-                await self.disk.append("stock", row | mark)
+            await self.disk.append("stock", row | mark)
+            if self.effect_then_mark:
+                await self.disk.append("marks", mark)
         except OSError:
             if not self.swallow:
                 raise
-        self.seen[key] = None
-        if not self.unbounded and len(self.seen) > self.remember_max:
-            self.seen.popitem(last=False)
+        self.remember(key, bound=True)
 
 
 def inventory(**switches):
@@ -322,12 +403,18 @@ def inventory(**switches):
 # ---- 1.5 -------------------------------------------------------------------------------------------------
 
 
+class ProcessDied(Exception):
+    pass
+
+
 class Deliverer:
     """The misconceptions of 1.5, by switches; with none of them, a right answer."""
 
     attempts_max = 5
     on_disk = True
-    letter_each_time = no_letter = vague = hurried = any_offset = False
+    letter_each_time = no_letter = vague = hurried = any_offset = no_error = False
+    topic = ""
+    replays_both = False
 
     def __init__(self, handler, dead_letters, *, name, ports):
         self.handler, self.dead_letters, self.name, self.ports = handler, dead_letters, name, ports
@@ -337,7 +424,7 @@ class Deliverer:
         for kept in await self.ports.disk.read(f"attempts-{self.name}") if self.on_disk else []:
             if kept["offset"] == offset or self.any_offset:
                 row = kept | {"offset": offset}
-        error = RuntimeError("the process died")
+        error = None if self.no_error else ProcessDied("it ended while it handled this event")
         while self.attempts_max is None or row["attempts"] < self.attempts_max:
             row["attempts"] += 1
             row["first"] = row["first"] or self.ports.clock.now()
@@ -364,7 +451,7 @@ class Deliverer:
             DeadLetter(
                 event=event,
                 subscription=self.name,
-                topic=event.type,
+                topic=self.topic or event.type,
                 offset=offset,
                 first_time=row["first"],
                 last_time=now if not self.hurried else row["first"],
@@ -373,8 +460,8 @@ class Deliverer:
         )
 
     async def replay(self):
-        well, _ = await self.dead_letters.replay(self.handler)
-        return well
+        well, failed = await self.dead_letters.replay(self.handler)
+        return (well, failed) if self.replays_both else well
 
 
 def deliverer(**switches):
@@ -421,7 +508,7 @@ def box(**switches):
 
 RIGHT = {
     "1.1": uuid5_of_sorted_pairs,
-    "1.2": TaskPerDelivery,
+    "1.2": InTurn,
     "1.3": one_at_a_time,
     "1.4": TaskInventory,
     "1.5": Deliverer,
@@ -431,6 +518,9 @@ RIGHT = {
 
 MISCONCEPTIONS = {
     "1.1": [
+        ("text.encode()", without_encode),
+        ("Its .hexdigest()", hash_object),
+        ("These are bytes", digest_bytes),
         ("salts hash()", salted),
         ("A clock, a counter or a random number", with_the_clock),
         ("A clock, a counter or a random number", with_chance),
@@ -438,6 +528,8 @@ MISCONCEPTIONS = {
         ("The dicts inside", sorted_outside),
         ("the type belongs in the id", without_the_type),
         ("may be nested", flat),
+        ("cut short", cut_short(6)),
+        ("cut short", cut_short(8)),
     ],
     "1.2": [
         ("came out of publish", Gather),
@@ -445,6 +537,11 @@ MISCONCEPTIONS = {
         ("one after the other", OneAfterTheOther),
         ("hold the same dict", SharedDict),
         ("ended a background task", DiesOfAnException),
+        ("each publish started another worker", publisher(each_publish=True)),
+        ("Each event has a task of its own", TaskPerDelivery),
+        ("second type", publisher(first_publish=True)),
+        ("start one for each queue that has none", publisher(first_of_type=True)),
+        ("A bare `except:`", publisher(bare_except=True)),
     ],
     "1.3": [
         ("move on", consumer(step=0)),
@@ -457,23 +554,36 @@ MISCONCEPTIONS = {
     ],
     "1.4": [
         ("(source, id), not by its id alone", inventory(by_id_alone=True)),
+        ("does not name the event", inventory(by_order=True)),
         ("An asyncio.Lock around both", inventory(no_lock=True)),
+        ("Load under the lock", inventory(load_outside=True)),
         ("Mark it after the write", inventory(mark_first=True)),
         ("Let the OSError go up", inventory(swallow=True)),
         ("Forget the oldest id", inventory(unbounded=True)),
         ("it had forgotten what it had seen", inventory(memory_only=True)),
+        ("skip what was seen", inventory(forget_all=True)),
+        ("Mark and effect are two writes", inventory(mark_then_effect=True)),
+        ("Mark and effect are two writes", inventory(effect_then_mark=True)),
+        ("The bound holds while loading", inventory(load_all=True)),
+        ("reads the whole file again", inventory(scan=True, load_all=True)),
+        ("does not name the event", inventory(scan=True, load_all=True, by_order=True)),
+        ("The wrong ids were forgotten", inventory(clear=True)),
     ],
     "1.5": [
         ("Try up to five times", deliverer(attempts_max=1)),
         ("One letter an event", deliverer(no_letter=True)),
         ("has nothing else", deliverer(vague=True)),
+        ("topic='inventory', not 'order_created'", deliverer(topic="inventory")),
+        ("Return the first", deliverer(replays_both=True)),
         ("Note the time before the first", deliverer(hurried=True)),
         ("*before* the attempt", deliverer(on_disk=False)),
         ("start from zero", deliverer(any_offset=True)),
+        ("Start from 'ProcessDied'", deliverer(no_error=True)),
     ],
     "1.6": [
         ("read the verdicts", lambda: ("an order leaves the stock once", 1, 1)),
-        ("A crash loses nothing", lambda: ("every acknowledged order reaches every subscriber", 509, 7)),
+        ("is no int", lambda: ("every acknowledged order reaches every subscriber", "498", 7)),
+        ("offered it again", lambda: ("every acknowledged order reaches every subscriber", 509, 7)),
         ("What has not happened yet", lambda: ("every acknowledged order reaches every subscriber", 498, 8)),
     ],
     "1.7": [

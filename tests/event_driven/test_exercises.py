@@ -123,3 +123,12 @@ def test_what_is_no_answer_at_all_gets_a_sentence():
         for id_ in ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"):
             with pytest.raises(CheckFailed):
                 check(id_, nonsense)
+
+
+def test_a_piece_that_is_half_written_says_so():
+    class HalfWritten(answers(next(lesson for lesson in LESSONS if lesson.number == 1)).Workers):
+        async def work(self, handler, queue):
+            raise NotImplementedError
+
+    with pytest.raises(CheckFailed, match=r"Exercise 1\.2 is not written yet"):
+        check("1.2", HalfWritten)

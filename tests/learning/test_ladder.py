@@ -1,11 +1,24 @@
 """The ladder of hints: data, folded in a notebook, and opened by a failing check at the rung that fits."""
 
+import asyncio
+
 import pytest
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.scenario import ORDERS
 from lessonlib.learning import CheckFailed, check, hints
 from lessonlib.learning.catalogue import everything
-from lessonlib.learning.exercises import IDEA, LOOK, PSEUDOCODE, RUNGS, Exercise, Finding
+from lessonlib.learning.exercises import (
+    IDEA,
+    LOOK,
+    PSEUDOCODE,
+    RUNGS,
+    Case,
+    Exercise,
+    Finding,
+    Hint,
+    judge,
+)
 from lessonlib.learning.ladder import Ladder, folds
 
 RUNG_TEXTS = ("Look at `run()`.", "Keep **one** *promise*.", "```\nwhile a * b * c:\n    wait\n```")
@@ -88,7 +101,19 @@ def test_a_failing_check_names_the_rung_of_the_earliest_broken_requirement():
     assert 'hint 2 of hints("1.1"), the idea' in failure("1.1", unsorted)
 
 
-def test_a_hint_of_a_case_names_its_rung_too():
+@pytest.mark.parametrize("rung", [LOOK, IDEA, PSEUDOCODE])
+def test_a_hint_of_a_case_names_its_rung_too(rung):
+    async def asleep(log, name, deliver):
+        await asyncio.sleep(3600)
+
+    rule = "every acknowledged order reaches every subscriber"
+    hint = Hint("asleep", lambda run, verdict: verdict.rule == rule, "It sleeps.", rung=rung)
+    cases = (Case("a good day", rules=(rule,), params={"orders": 5}),)
+    exercise = Exercise("a trial", 1, ORDERS, "subscription", cases=cases, hints=(hint,))
+    assert judge(exercise, asleep).opens == rung
+
+
+def test_a_recognised_misconception_opens_the_idea_and_not_the_pseudocode():
     async def stops_at_an_error(log, name, deliver):
         offset = await log.committed(name)
         while True:
@@ -98,7 +123,7 @@ def test_a_hint_of_a_case_names_its_rung_too():
                 offset = number + 1
 
     said = failure("1.3", stops_at_an_error)
-    assert "the consumer ended" in said and 'hint 3 of hints("1.3"), pseudocode' in said
+    assert "the consumer ended" in said and 'hint 2 of hints("1.3"), the idea' in said
 
 
 def test_an_answer_that_is_not_begun_opens_no_rung():
