@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lessonlib.views.axis import Axis
 from lessonlib.views.reading import Strike
-from lessonlib.views.svg import BROWN, GREY, PANEL, SHADE, Sheet, shorten, text_width
+from lessonlib.views.svg import BROWN, GREY, SHADE, Sheet, shorten, text_width
 
 _ROW = 15
 ROWS_MAX = 6
@@ -69,9 +69,6 @@ class FaultStrip:
             y = top + row * _ROW + 2
             x0, x1 = min(self._ends(strike)), max(self._ends(strike))
             sheet.box(x0, y, max(x1 - x0, 3), 10, sheet.hatch("fault"), stroke=BROWN, stroke_width="0.8")
-            if x0 - 1 < text_x < x1:  # on the bar itself: not on its hatching, which is hard to read on
-                width = min(text_width(text, 10), x1 - text_x - 4)
-                sheet.box(text_x - 0.5, y + 0.8, width + 4, 8.4, PANEL)
             sheet.text(text_x, y + 9, text, size=10, halo=True)
 
     def _ends(self, strike: Strike) -> set[float]:
