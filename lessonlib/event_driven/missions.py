@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from lessonlib.event_driven import rules
 from lessonlib.event_driven.rules import SUBSCRIBERS
-from lessonlib.lab.faults import Crash, HandlerError, Loss, Poison, SlowHandler
+from lessonlib.lab.faults import Crash, Fault, HandlerError, Loss, Poison, SlowHandler
 from lessonlib.lab.history import History
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
 from lessonlib.learning.missions import Mission, Runs
 
-ISOLATED = "a slow or failing subscriber delays no other, nor the shop"
-REACHES = "every acknowledged order reaches every subscriber"
-STOCK_ONCE = "an order leaves the stock once"
+ISOLATED, REACHES, STOCK_ONCE = rules.isolated.name, rules.reaches.name, rules.leaves_the_stock_once.name
 SHORTEST_S = 1.05  # a little above what breaks the rule about delays
 LAG_MIN = 15
+LEVEL_MAX = 3  # who is no further behind than this has noticed nothing
 
 
 def _status(run: Run, rule: str) -> str:
@@ -45,6 +45,16 @@ def _shortest_slow_handler(runs: Runs) -> bool:
     )
 
 
+def _struck(fault: Fault, history: History) -> bool:
+    """Whether the fault left its mark on a call of the textbook's publish."""
+    if isinstance(fault, SlowHandler):
+        asked = {r.get("call"): r.t_s for r in history.of("invoke", op="publish")}
+        answers = history.of("ok", "failed", op="publish")
+        return any(answer.t_s - asked[answer.get("call")] >= fault.by_s for answer in answers)
+    error = "ValueError" if isinstance(fault, Poison) else "ConnectionError"
+    return bool(history.of("failed", op="publish", type=error))
+
+
 def _two_troubles_and_nobody_notices(runs: Runs) -> bool:
     troubles = [fault for fault in runs.plan if isinstance(fault, HandlerError | SlowHandler | Poison)]
     return (
@@ -52,6 +62,7 @@ def _two_troubles_and_nobody_notices(runs: Runs) -> bool:
         and len({fault.target for fault in troubles}) == 1
         and len(troubles) == len(runs.plan)
         and bool(runs["textbook"].broken)
+        and all(_struck(fault, runs["textbook"].history) for fault in troubles)
         and _status(runs["pattern"], ISOLATED) == "holds"
         and _keeps_everything(runs["pattern"])
     )
@@ -94,7 +105,12 @@ def most_behind(history: History, subscription: str) -> int:
 
 
 def _far_behind(runs: Runs) -> bool:
-    return len(runs.plan) == 1 and most_behind(runs["pattern"].history, "orders") >= LAG_MIN
+    history = runs["pattern"].history
+    return (
+        len(runs.plan) == 1
+        and most_behind(history, "orders") >= LAG_MIN
+        and all(most_behind(history, name) <= LEVEL_MAX for name in SUBSCRIBERS if name != "orders")
+    )
 
 
 def _half_lost_and_nothing_lost(runs: Runs) -> bool:
@@ -147,8 +163,8 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
             "use up that second; the handler's own millisecond comes on top.",
         ),
         Mission(
-            f"Give one of {', '.join(SUBSCRIBERS)} two kinds of trouble in one plan, so that the textbook breaks a "
-            "rule and in the pattern nobody else notices.",
+            f"Give one of {', '.join(SUBSCRIBERS)} two kinds of trouble in one plan, so that both strike, the "
+            "textbook breaks a rule, and in the pattern nobody else notices.",
             _two_troubles_and_nobody_notices,
             "Each subscriber reads the log at its own pace, in a task of its own. To harm another it would need "
             "something that they share: the process, its memory, the event loop.",
@@ -162,7 +178,8 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
             "to the broker, so it cannot miss it.",
         ),
         Mission(
-            f"Find one fault after which the pattern's subscription orders is at least {LAG_MIN} events behind.",
+            f"Find one fault after which the pattern's subscription orders is at least {LAG_MIN} events behind, and "
+            "no other notices.",
             _far_behind,
             "Whatever keeps a subscriber from its log for long enough does it; the log keeps what it missed, and "
             "the shop and the others do not notice.",

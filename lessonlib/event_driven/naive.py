@@ -1,6 +1,7 @@
 """The textbook version: what a course prints on one page, with the same interface as the pattern.
 
-It is short, it is plausible, and on a good day it works. Each defect is marked where it stands, as D1 to D10.
+It is short, it is plausible, and on a good day it works. Each defect is marked where it stands, as D1 to D10, and
+`DEFECTS` says what it is: apart, so that who reads the source can still predict what it will do.
 `Caller` and `answer` are the usual way to spread it over machines: one remote call for each subscriber.
 """
 
@@ -17,44 +18,54 @@ from lessonlib.ports import Disk, Ports, Transport, local_ports
 
 EventDict = dict[str, Any]
 
+DEFECTS = {
+    "D1": "one exception fails publish, and nobody learns what became of the others",
+    "D2": "publish returns when the slowest handler does",
+    "D3": "the subscribers are in memory only: after a restart the list is empty, and nobody will fill it again",
+    "D4": "hash() of a str is salted anew in each process, and the clock moves: a retry gets a new id, "
+    "and no handler could recognise it",
+    "D5": "all handlers share one dict",
+    "D6": "with no subscriber the event vanishes, and publish says that it is done",
+    "D7": "an EventHandler object goes in without a word and fails at the first publish: it is not callable",
+    "D8": "local time without a zone",
+    "D9": "the event is kept nowhere, so whoever was down has missed it and nothing can be replayed",
+    "D10": "nobody looks at broker_config; there is no broker, and so no log",
+}
+
 
 class EventPublisher:
-    """Keeps a list of handlers and calls them."""
+    """Keeps a list of handlers and calls them.
+
+    `ports`, `hash_function` and `now` are there for the laboratory, which simulates network, salt and clock.
+    """
 
     def __init__(
         self,
-        broker_config: Any = None,  # D10: nobody looks at it; there is no broker, and so no log
+        broker_config: Any = None,  # D10
         *,
         ports: Ports | None = None,
         hash_function: Callable[[Any], int] = hash,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.broker_config = broker_config
-        # D3: in memory only: after a restart the list is empty, and nobody will fill it again
-        self.subscribers: dict[str, list[Callable[[EventDict], Awaitable[Any]]]] = {}
+        self.subscribers: dict[str, list[Callable[[EventDict], Awaitable[Any]]]] = {}  # D3
         self._hash = hash_function
         self._now = now
 
     def subscribe(self, event_type: str, handler: Callable[[EventDict], Awaitable[Any]]) -> None:
-        # D7: an EventHandler object goes in without a word, and fails at the first publish: it is not callable
-        self.subscribers.setdefault(event_type, []).append(handler)
+        self.subscribers.setdefault(event_type, []).append(handler)  # D7
 
     async def publish(self, event_type: str, event_data: EventDict) -> EventDict:
-        now = self._now()  # D8: local time without a zone
+        now = self._now()  # D8
         event = {
-            # D4: hash() of a str is salted anew in each process, and the clock moves: a retry gets a new id
-            "id": f"{self._hash(event_type + str(event_data))}-{now.isoformat()}",
+            "id": f"{self._hash(event_type + str(event_data))}-{now.isoformat()}",  # D4
             "type": event_type,
             "data": event_data,
             "timestamp": now.isoformat(),
         }
-        # D6: with no subscriber the event vanishes, and publish says "done"
-        handlers = self.subscribers.get(event_type, [])
-        # D1: one exception fails publish, and nobody learns what became of the others
-        # D2: it returns when the slowest handler does
-        # D5: all handlers share this one dict
-        await asyncio.gather(*(handler(event) for handler in handlers))
-        return event  # D9: it is kept nowhere, so whoever was down has missed it and nothing can be replayed
+        handlers = self.subscribers.get(event_type, [])  # D6
+        await asyncio.gather(*(handler(event) for handler in handlers))  # D1, D2, D5
+        return event  # D9
 
 
 class EventHandler(ABC):
@@ -81,7 +92,7 @@ class InventoryManager(EventHandler):
 
     async def handle(self, event: EventDict) -> None:
         order = event["data"]
-        self.stock[order["sku"]] = self.stock.get(order["sku"], 0) - order["quantity"]  # D4 again: no check
+        self.stock[order["sku"]] = self.stock.get(order["sku"], 0) - order["quantity"]  # D4
         await self.disk.append(
             "stock", {"order": order["order_id"], "sku": order["sku"], "quantity": order["quantity"]}
         )
@@ -121,7 +132,7 @@ class Caller:
         while True:
             sender, message = await self._transport.receive()
             if "register" in message:
-                on_register(message["register"], sender)  # D3: kept in memory only, like everything here
+                on_register(message["register"], sender)  # D3
             elif (answer := self._answers.get(message["answers"])) is not None and not answer.done():
                 answer.set_result(message["error"])
 

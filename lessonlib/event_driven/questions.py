@@ -119,8 +119,8 @@ PREDICTIONS = {
         ),
     ),
     "1-6": Prediction(
-        "From 1 s to 2 s the network delivers half of all messages twice, the copy up to a second later. What does that do "
-        "to the textbook's stock?",
+        "From 1 s to 2 s the network delivers half of all messages twice, the copy up to a second later. The stock is just "
+        "enough for the orders that are placed. What does that do to it in the textbook?",
         (
             Option(
                 "nothing: the network drops what it has delivered already",

@@ -25,8 +25,7 @@ from lessonlib.lab.missed import missed
 from lessonlib.lab.scenario import Parts, Run, Scenario
 from lessonlib.lab.search import Failure
 from lessonlib.lab.suggest import did_you_mean
-from lessonlib.learning.missions import Mission, Missions, Runs, System
-from lessonlib.learning.missions import missions as missions_of
+from lessonlib.learning.missions import Mission, Missions, Runs, System, kept
 from lessonlib.learning.panel.access import Access
 from lessonlib.learning.panel.dial import Dial
 from lessonlib.learning.panel.fault_form import FaultForm
@@ -61,7 +60,8 @@ def failure_lab(
     Args:
         scenario: what is run.
         mine: your own pieces by name; with them there is a system "mine", the pattern with these pieces in it.
-        missions: what to bring about, or the section whose missions these are ("1.5").
+        missions: what to bring about, or the section whose missions these are ("1.5"). Those of a section stay
+            reached when the cell is run again.
         views: the pictures to choose from; each is called with the run of the chosen system.
         system, plan, seed, params: what stands in the panel at first, as `Scenario.run` takes it.
 
@@ -94,14 +94,14 @@ def _systems(scenario: Scenario, mine: Parts | None) -> dict[str, System]:
     return systems
 
 
-def _missions(missions: str | Sequence[Mission]) -> tuple[Mission, ...]:
+def _missions(missions: str | Sequence[Mission]) -> Missions:
     if isinstance(missions, str):
-        return missions_of(missions)
+        return kept(missions)
     if not isinstance(missions, list | tuple) or not all(isinstance(m, Mission) for m in missions):
         raise LessonError(
             f"missions={missions!r:.60} should be a section such as '1.5', or a list of Mission(goal, reached, shown)"
         )
-    return tuple(missions)
+    return Missions(tuple(missions))
 
 
 def _views(views: Sequence[Drawing]) -> dict[str, Drawing]:
@@ -129,7 +129,7 @@ class FailureLab:
         self,
         scenario: Scenario,
         systems: Mapping[str, System],
-        missions: tuple[Mission, ...],
+        missions: Missions,
         *,
         views: Mapping[str, Drawing],
         system: str | None,
@@ -149,7 +149,7 @@ class FailureLab:
         self._views = views
         self._lock = threading.RLock()
         self._loading = False
-        self._kept = Missions(missions)
+        self._kept = missions
         self._build(values, system or next(iter(systems)), str(FaultPlan.parse(plan)), seed)
         self.runs: dict[str, Run] = {}
         self.shown: tuple[View, ...] = ()

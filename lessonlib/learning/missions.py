@@ -131,3 +131,13 @@ class Missions:
     @property
     def progress(self) -> str:
         return f"{len(self.reached)} of {len(self.all)} missions"
+
+
+_KEPT: dict[str, Missions] = {}
+
+
+def kept(section: str) -> Missions:
+    """Return the missions of a section as they stand: whoever runs the cell again loses none that was reached."""
+    if section not in _KEPT:
+        _KEPT[section] = Missions(missions(section))
+    return _KEPT[section]

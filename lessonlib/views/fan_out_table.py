@@ -181,8 +181,7 @@ def _matrix(name: str, reaches: list[Reach]) -> str:
     )
     if not orders or len(orders) > MATRIX_MAX:
         return ""
-    if all(isinstance(order, int) for order in orders):
-        orders.sort()
+    orders = _in_order(orders)
     rows: Iterable[list[str]] = (
         [
             cell(escape(each.subscriber), "th", scope="row"),
@@ -215,6 +214,11 @@ def _tell(names: Sequence[str], found: list[list[Reach]]) -> list[str]:
     return lines
 
 
+def _in_order(orders: list[Any]) -> list[Any]:
+    """Numbers by size; anything else as it came."""
+    return sorted(orders) if all(isinstance(order, int) for order in orders) else orders
+
+
 def _named(what: str, orders: list[Any]) -> str:
-    some = f" (orders {listing(map(str, orders), most=5)})" if orders else ""
+    some = f" (orders {listing(map(str, _in_order(orders)), most=5)})" if orders else ""
     return f"{what} {len(orders)}{some}"

@@ -6,6 +6,7 @@ import pytest
 
 from lessonlib.event_driven import InventoryManager, rules
 from lessonlib.event_driven import log as log_module
+from lessonlib.event_driven.handlers import handle_with
 from lessonlib.event_driven.scenario import FANOUT, ORDERS, OUTBOX
 from lessonlib.lab import History
 
@@ -117,3 +118,48 @@ def test_records_of_another_shape_do_not_break_a_rule():
     run = ORDERS.run(parts={"inventory": Odd})
     assert run.verdict(rules.leaves_the_stock_once.name).status == "not exercised"
     assert run.verdict(rules.reaches.name).status == "holds"
+
+
+class Uncounted:
+    """Tries for ever, and counts nothing on its disk."""
+
+    def __init__(self, handler, dead_letters, *, name, ports):
+        self.handler = handler
+
+    async def deliver(self, offset, event):
+        while True:
+            try:
+                return await handle_with(self.handler, event)
+            except Exception:
+                await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("more", ["", "; at 1s crash inventory for 100ms", "; 5s..6s fail email"])
+def test_a_node_that_dies_of_each_attempt_is_not_taken_for_one_that_is_away(more):
+    run = ORDERS.run(plan=f"at 500ms deadly-poison inventory{more}", parts={"delivery": Uncounted}, orders=20)
+    for rule in (rules.reaches, rules.whole, rules.poison_is_set_aside, rules.catches_up):
+        assert run.verdict(rule.name).status == "broken", rule.name
+    deaths = len(run.history.of("crash", node="inventory"))
+    assert deaths > 5
+    assert (
+        f"Order 5 is poison to inventory, which died {deaths} times since, and there is no dead letter"
+        in run.verdict(rules.poison_is_set_aside.name).sentence
+    )
+
+
+def test_a_rule_that_leaves_a_node_out_says_so():
+    run = no_rule_is_broken("at 500ms poison inventory; at 1500ms rewind inventory; at 2s crash inventory")
+    for rule in (rules.reaches, rules.whole, rules.catches_up, rules.poison_is_set_aside, rules.replays):
+        assert "inventory never came back" in run.verdict(rule.name).sentence, rule.name
+    assert "each at 2 subscribers" in run.verdict(rules.whole.name).sentence
+
+
+def test_a_target_that_is_away_does_not_hide_another_that_is_there():
+    run = no_rule_is_broken("at 500ms poison email; at 600ms poison orders; at 1s crash email")
+    assert run.verdict(rules.poison_is_set_aside.name).status == "holds"
+
+
+def test_a_copy_that_the_network_made_says_nothing_about_the_id_of_what_is_published_again():
+    run = ORDERS.run("textbook", plan="1s..2s duplicate 50%", orders=20)
+    assert run.verdict(rules.leaves_the_stock_once.name).status == "broken"
+    assert run.verdict(rules.id_is_stable.name).status == "not exercised"

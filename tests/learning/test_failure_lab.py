@@ -305,8 +305,16 @@ def test_a_mission_is_recognised_when_it_is_reached_and_stays_so() -> None:
     assert f"({CRASH})" in lab.missions.value
 
 
-def test_the_missions_of_a_section_are_found_by_its_number() -> None:
-    assert "0 of 3 missions" in failure_lab(FANOUT, missions="1.5").missions.value
+def test_the_missions_of_a_section_are_found_by_its_number_and_stay_reached_when_the_cell_is_run_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lessonlib.learning.missions._KEPT", {})
+    lab = failure_lab(FANOUT, missions="1.5")
+    assert "0 of 3 missions" in lab.missions.value
+    lab.plan.value = "1s..1050ms fail email"
+    again = failure_lab(FANOUT, missions="1.5")
+    assert "1 of 3 missions" in again.missions.value
+    assert "(1s..1.05s fail email)" in again.missions.value
 
 
 def test_a_mission_that_cannot_be_judged_is_an_error_in_the_panel_and_no_more() -> None:
