@@ -9,6 +9,7 @@ import pytest
 from hurried import run_on_asyncios_loop
 
 from lessonlib.lab import simulate
+from lessonlib.lab.search import search
 from lessonlib.learning import CheckFailed, check
 from lessonlib.learning.missions import Runs, missions
 from lessonlib.learning.questions import recall_bank
@@ -41,6 +42,17 @@ def test_more_right_answers_pass(capsys):
         for answer in given:
             check(id_, answer)
             assert f"Exercise {id_} passed" in capsys.readouterr().out
+
+
+def test_a_lock_of_threads_is_refused_by_name():
+    with pytest.raises(CheckFailed, match=r"threading\.Lock is refused.*asyncio\.Lock"):
+        check("0.3", answers().LockOfThreads)
+
+
+def test_a_search_draws_customers_who_leave_amid_a_sale():
+    found = search(COUNTER, parts={"counter": answers().RemembersAfterTheWrite})
+    assert found.failure is not None
+    assert "give-up" in str(found.failure.plan)
 
 
 @pytest.mark.parametrize("id_", ["0.1", "0.2", "0.3"])
