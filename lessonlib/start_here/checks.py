@@ -10,7 +10,7 @@ from lessonlib.lab.history import History
 from lessonlib.lab.loop import Refused, clean_traceback, describe_error, simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import LOOK, Case, Exercise, Finding, Hint
 from lessonlib.start_here import rules
 from lessonlib.start_here.puzzle import morning
 from lessonlib.start_here.scenario import COUNTER, GiveUp, incident
@@ -104,13 +104,23 @@ def _investigation(answer: Any) -> Finding | None:
     if wrong_run is not None:
         return wrong_run
     if rule not in [v.rule for v in wanted.verdicts]:
-        return Finding("The rule is named as the verdicts name it.", f"There is no rule {rule!r:.60}.")
+        known = "; ".join(repr(v.rule) for v in wanted.verdicts)
+        return Finding(
+            "The rule is named as the verdicts name it.",
+            f"There is no rule {rule!r:.60}. There are: {known}.",
+        )
     if rule != wanted.broken[0].rule:
         later = rule in [v.rule for v in wanted.broken]
         return Finding(
             "The rule that broke first is named.",
             f"{rule!r}: that rule {'broke later' if later else 'is not broken in this run'}.",
             hint="Each broken verdict says at what time it broke. The earliest is the cause, the others follow from it.",
+        )
+    if isinstance(number, float | str):
+        return Finding(
+            "The record is named by its number.",
+            f"In the place of the number stands {number!r:.40}.",
+            hint="That is a time or a text. Give the whole number that is printed in front of the record.",
         )
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(wanted.history):
         return Finding(
@@ -152,6 +162,7 @@ def _another_run(run: Any, wanted: Run) -> Finding | None:
         required,
         f"Your run is another one: {run.replay}",
         hint=next((text for differs, text in hints if differs), ""),
+        rung=LOOK,
     )
 
 
@@ -308,10 +319,10 @@ EXERCISES: dict[str, Exercise] = {
         title="diagnose",
         points=20,
         ladder=(
-            "`verdicts(run)`. Each broken verdict says when the rule broke. Which was the earliest?",
+            "The line of the report, whole: system, plan, seed and sales. Then `verdicts(run)`: each broken verdict says when the rule broke. Which was the earliest?",
             "A lost update is done at the moment at which the second write reaches the store: an `effect`. The verdict's "
             "time is that moment.",
-            "Copy the line of the report, with system, plan, seed and sales. Print the records around the time of the "
+            "Copy the line, and print the records around the time of the "
             "earliest broken verdict, with their numbers. Take the one whose time is the verdict's.",
         ),
         probes=(

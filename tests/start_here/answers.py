@@ -278,6 +278,7 @@ MISCONCEPTIONS = {
         ("A fault is what came from outside", lambda: (replayed(), FIRST, 52)),
         ("Nothing is lost by reading", lambda: (replayed(), FIRST, 63)),
         ("did no harm by itself", lambda: (replayed(), FIRST, 65)),
+        ("printed in front of the record", lambda: (replayed(), FIRST, 1.334)),
         ("Which record has that time", lambda: (replayed(), FIRST, 68)),
     ],
     "0.3": [

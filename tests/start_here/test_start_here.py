@@ -11,10 +11,11 @@ from hurried import run_on_asyncios_loop
 from lessonlib.lab import simulate
 from lessonlib.lab.search import search
 from lessonlib.learning import CheckFailed, check
+from lessonlib.learning.exercises import LOOK, judge
 from lessonlib.learning.missions import Runs, missions
 from lessonlib.learning.questions import recall_bank
 from lessonlib.lessons import LESSONS
-from lessonlib.start_here.checks import said
+from lessonlib.start_here.checks import EXERCISES, said
 from lessonlib.start_here.puzzle import morning
 from lessonlib.start_here.scenario import COUNTER, incident
 
@@ -42,6 +43,16 @@ def test_more_right_answers_pass(capsys):
         for answer in given:
             check(id_, answer)
             assert f"Exercise {id_} passed" in capsys.readouterr().out
+
+
+def test_a_rule_that_is_misspelt_gets_the_names_of_those_that_there_are():
+    run = incident()
+    with pytest.raises(CheckFailed, match="There are: 'no write undoes another'; 'every acknowledged"):
+        check("0.2", lambda: (run, "No write undoes another.", 67))
+
+
+def test_a_wrong_run_opens_the_hint_on_the_line_not_the_one_on_lost_updates():
+    assert judge(EXERCISES["0.2"], lambda: (COUNTER.run("textbook"), "", 0)).opens == LOOK
 
 
 def test_a_lock_of_threads_is_refused_by_name():
