@@ -21,6 +21,8 @@ MAX_STEPS = 20_000_000
 WATCHDOG_S = 5.0
 # Where every thread starts (module, name, function), for a simulation that refuses threads.
 THREAD_START = (threading, "_start_new_thread", _thread.start_new_thread)
+# And where programs get a lock of threads, for a simulation that refuses to wait for one.
+THREAD_LOCK = (threading, "Lock", threading.Lock)
 
 
 class StepBudgetExceeded(LessonError):

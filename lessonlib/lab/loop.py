@@ -18,7 +18,6 @@ the callback is dropped; if it is paused, kept for later. No code of the dead ho
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import ctypes
 import gc
@@ -30,7 +29,6 @@ import random
 import re
 import sys
 import sysconfig
-import threading
 import time
 import types
 import weakref
@@ -42,7 +40,14 @@ from typing import Any, TypeVar
 
 from lessonlib.errors import LessonError
 from lessonlib.lab.history import seconds
-from lessonlib.limits import MAX_STEPS, THREAD_START, StepBudgetExceeded, one_simulation, progress
+from lessonlib.limits import (
+    MAX_STEPS,
+    THREAD_LOCK,
+    THREAD_START,
+    StepBudgetExceeded,
+    one_simulation,
+    progress,
+)
 
 T = TypeVar("T")
 
@@ -618,7 +623,7 @@ class _ThreadLock:
     could free it is a task of the same thread."""
 
     def __init__(self) -> None:
-        self._lock = _thread.allocate_lock()
+        self._lock = THREAD_LOCK[2]()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if self._lock.acquire(False):
@@ -645,7 +650,7 @@ class _ThreadLock:
 _STAND_INS: list[tuple[types.ModuleType, str, Any, Any]] = [
     (time, "sleep", _refuse_sleep, _real_sleep),
     (asyncio, "all_tasks", _all_tasks, _real_all_tasks),
-    (threading, "Lock", _ThreadLock, threading.Lock),
+    (*THREAD_LOCK[:2], _ThreadLock, THREAD_LOCK[2]),
 ]
 if sys.version_info < (3, 12):
     _STAND_INS.append((*THREAD_START[:2], _refuse_thread, THREAD_START[2]))
