@@ -179,7 +179,7 @@ class FailureLab:
                 description="Fault plan", value=plan, rows=2, placeholder=example(self.scenario)
             ),
             "plan",
-            width="100%",
+            width="auto",
         )
         self.fault = FaultForm(self.scenario, self._add_fault, self._complain)
         self.search = SearchRow(self.scenario, self._searched, self._load_failure, self._say)

@@ -159,6 +159,16 @@ def test_a_mission_is_recognised_when_it_is_reached(panel):
     expect(listed.first).to_contain_text(re.compile(r"\s+".join(map(re.escape, goals[0].shown.split()))))
 
 
+def test_no_part_of_the_panel_has_a_scrollbar_that_it_does_not_need(panel):
+    scrolling = panel.root.evaluate(
+        """root => [root, ...root.querySelectorAll("*")]
+            .filter(e => e.scrollWidth > e.clientWidth && /auto|scroll/.test(getComputedStyle(e).overflowX))
+            .map(e => `${e.className}: ${e.scrollWidth} in ${e.clientWidth}`)"""
+    )
+    assert scrolling == []
+    assert panel.plan.bounding_box()["width"] > 0.8 * panel.root.bounding_box()["width"]
+
+
 def test_the_whole_panel_is_used_by_keyboard_alone(panel):
     press, page = panel.notebook.page.keyboard.press, panel.notebook
     page.go_to("lab")
