@@ -158,7 +158,7 @@ class _Trial:
     def __init__(self, answer: Any, size_max: int, window_s: float, *, work_s: float = 0.0) -> None:
         self.batches: list[tuple[float, list[Any]]] = []
         self.done: list[Any] = []
-        self.at_once = self.at_once_max = 0
+        self.at_once = self.at_once_max = self.added = 0
         self._work_s = work_s
         self.batcher = answer(size_max, window_s, self._handle)
 
@@ -174,11 +174,14 @@ class _Trial:
             self.at_once -= 1
 
     async def add_at(self, *times_s: float) -> None:
-        """Add event n at the n-th of these times."""
+        """Add event n at the n-th of these times, and without any pause where two are the same."""
         began_s = asyncio.get_running_loop().time()
         for number, time_s in enumerate(times_s):
-            await asyncio.sleep(max(0.0, began_s + time_s - asyncio.get_running_loop().time()))
+            rest_s = began_s + time_s - asyncio.get_running_loop().time()
+            if rest_s > 0:
+                await asyncio.sleep(rest_s)
             await self.batcher.add(number)
+            self.added += 1
 
 
 def _tried(
@@ -227,6 +230,8 @@ def _by_size(batcher: Any) -> Finding | None:
     hint = ""
     if not trial.batches:
         hint = "Nobody looked at how many events wait when one was added."
+    elif max(sizes) > 4:
+        hint = "Handing over was left to a task that had not begun when the next events came. Await it in add."
     elif max(sizes) > 3:
         hint = "Hand over when the list *has* size_max events, not when it has more."
     elif sizes and max(sizes) < 3:
@@ -301,6 +306,74 @@ def _one_at_a_time(batcher: Any) -> Finding | None:
             rung=PSEUDOCODE,
         )
     return None
+
+
+def _crowded(batcher: Any) -> Finding | None:
+    async def main() -> _Trial:
+        trial = _Trial(batcher, 3, 60.0, work_s=1.0)
+        adding = [asyncio.create_task(trial.batcher.add(number)) for number in range(10)]
+        await asyncio.sleep(100)
+        await asyncio.gather(*adding)
+        return trial
+
+    trial = _in_laboratory(main)
+    if max((len(events) for _, events in trial.batches), default=0) > 3:
+        return Finding(
+            "No batch holds more than size_max events.",
+            f"With size_max=3, ten producers added one event each at once: {_shown(trial.batches)}.",
+            hint="The batch was taken only when the one before it had been handled, and until then others were added. "
+            "Take it first, then wait for the lock.",
+            rung=PSEUDOCODE,
+        )
+    handed = [event for _, events in trial.batches for event in events]
+    if handed == list(range(10)):
+        return None
+    return Finding(
+        "Every event is handed over once, in the order in which it came.",
+        f"With size_max=3, ten producers added one event each at once, and {handed} were handed over.",
+    )
+
+
+def _slows_down(batcher: Any) -> Finding | None:
+    async def main() -> _Trial:
+        trial = _Trial(batcher, 3, 60.0, work_s=1000.0)
+        await asyncio.wait([asyncio.create_task(trial.add_at(*(0.0,) * 30))], timeout=10)
+        return trial
+
+    added = _in_laboratory(main).added
+    if added <= 6:  # a batch that is handled, and one that waits
+        return None
+    return Finding(
+        "While one batch is handled and the next one is full, add waits.",
+        f"With size_max=3 and a handler that is busy for 1000 s, {added} of 30 events were added one after the other.",
+        hint="Nothing slows down whoever adds: the batch is handed over by a task (or a queue without a bound) for which "
+        "nobody waits, and the memory fills. Await the handing over in add.",
+        rung=PSEUDOCODE,
+    )
+
+
+def _closed_meanwhile(batcher: Any) -> Finding | None:
+    async def main() -> tuple[list[Any], list[Any]]:
+        trial = _Trial(batcher, 10, 1.0, work_s=2.0)
+        await trial.add_at(0.0, 0.0)
+        await asyncio.sleep(1.5)
+        await trial.batcher.close()
+        at_close = list(trial.done)
+        await asyncio.sleep(30)
+        return at_close, list(trial.done)
+
+    at_close, later = _in_laboratory(main)
+    if at_close == later == [0, 1]:
+        return None
+    return Finding(
+        "close() returns when everything has been handled.",
+        "With a window of 1 s and a handler that takes 2 s, close() was called at 1.5 s, in the middle of the batch, and "
+        + ("returned before it was done." if later == [0, 1] else f"only {later} of [0, 1] were handled."),
+        hint="Nothing waits any more, but a batch is being handled. Wait for the lock all the same."
+        if later == [0, 1]
+        else "close() broke off a batch in the hands of the timer's task. Cancel a timer only while it sleeps.",
+        rung=PSEUDOCODE,
+    )
 
 
 def _drains(batcher: Any) -> Finding | None:
@@ -1267,7 +1340,7 @@ EXERCISES: dict[str, Exercise] = {
             "```\n"
             "add:\n"
             "    append the event\n"
-            "    if there are size_max: flush\n"
+            "    if there are size_max: await flush\n"
             "    else if it is the first: start the timer\n"
             "\n"
             "timer:\n"
@@ -1292,7 +1365,10 @@ EXERCISES: dict[str, Exercise] = {
             ("three events within the window", _by_time),
             ("a batch soon after one that was full", _old_timer),
             ("a handler that takes 2 s", _one_at_a_time),
+            ("ten producers at once", _crowded),
+            ("a handler that is busy for long", _slows_down),
             ("closing with three events left", _drains),
+            ("closing while a batch is handled", _closed_meanwhile),
         ),
         cases=(
             Case("a good day", rules=(TAKEN, KEY_ORDER, PROMPT)),

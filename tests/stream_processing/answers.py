@@ -43,7 +43,7 @@ class QueueBatcher:
 
     def __init__(self, size_max, window_s, handle):
         self.size_max, self.window_s, self.handle = size_max, window_s, handle
-        self.queue = asyncio.Queue()
+        self.queue = asyncio.Queue(size_max)
         self.worker = None
 
     async def add(self, event):
@@ -134,6 +134,51 @@ class Batcher:
             self.tasks.append(asyncio.create_task(self.flush()))
         elif not self.no_close:
             await self.flush()
+
+
+class Unawaited(Batcher):
+    """Nobody waits for a full batch: `add` returns at once."""
+
+    async def add(self, event):
+        self.waiting.append(event)
+        if len(self.waiting) >= self.size_max:
+            self.tasks.append(asyncio.create_task(self.flush()))
+        elif self.timer is None:
+            self.timer = asyncio.create_task(self.later())
+
+
+class Unbounded(QueueBatcher):
+    def __init__(self, size_max, window_s, handle):
+        super().__init__(size_max, window_s, handle)
+        self.queue = asyncio.Queue()
+
+
+class TakenUnderTheLock(Batcher):
+    async def flush(self):
+        if self.timer and asyncio.current_task() is not self.timer:
+            self.timer.cancel()
+        self.timer = None
+        async with self.lock:
+            batch, self.waiting = self.waiting, []
+            if batch:
+                await self.handle(batch)
+
+
+class ClosedWhenNothingWaits(Batcher):
+    async def close(self):
+        if self.waiting:
+            await self.flush()
+
+
+class BreaksOffAtClose(Batcher):
+    async def later(self):
+        self.running = asyncio.current_task()
+        await super().later()
+
+    async def close(self):
+        if getattr(self, "running", None):
+            self.running.cancel()
+        await self.flush()
 
 
 def batcher(**switches):
@@ -623,6 +668,11 @@ MISCONCEPTIONS = {
         ("put an empty one in its place", batcher(late_swap=True)),
         ("Hand it over in close()", batcher(no_close=True)),
         ("a task in the background", batcher(background=True)),
+        ("had not begun when the next", Unawaited),
+        ("a queue without a bound", Unbounded),
+        ("Take it first, then", TakenUnderTheLock),
+        ("Wait for the lock all the same", ClosedWhenNothingWaits),
+        ("Cancel a timer only while it sleeps", BreaksOffAtClose),
     ],
     "2.3": [
         ("[0, 5000) ends where", windows(tumbling=inclusive)),
