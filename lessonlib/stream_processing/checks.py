@@ -20,6 +20,7 @@ from lessonlib.stream_processing import rules
 from lessonlib.stream_processing.aggregation import LateEvent
 from lessonlib.stream_processing.assembled import AssembledProcessor
 from lessonlib.stream_processing.departures import AIRPORTS
+from lessonlib.stream_processing.murmur import murmur2
 from lessonlib.stream_processing.mystery import SharedWatermark
 from lessonlib.stream_processing.scenario import BATCHES, GROUP, RESTORE, WINDOWS, mystery
 from lessonlib.stream_processing.windows import Window
@@ -125,7 +126,33 @@ def _as_kafka(partition_of: Any) -> Finding | None:
     )
 
 
+def _in_utf8(partition_of: Any) -> Finding | None:
+    for key in ("Zürich", "東京-7"):
+        right = (murmur2(key.encode()) & 0x7FFFFFFF) % 1000
+        try:
+            got = partition_of(_about(key), 1000)
+        except UnicodeError as error:
+            got = type(error).__name__
+        if got != right:
+            return Finding(
+                "The partition is the one that Kafka's Java client would choose.",
+                f"Of 1000 partitions, key {key!r} belongs to {right}; partition_of said {got}.",
+                hint="Kafka hashes the UTF-8 bytes of a key, and 'ü' has two of them. `key.encode()` gives UTF-8.",
+                rung=PSEUDOCODE,
+            )
+    return None
+
+
 def _without_subject(partition_of: Any) -> Finding | None:
+    again = [partition_of(_about("", id_="announcement-1"), 1000) for _ in range(20)]
+    if len(set(again)) > 1:
+        return Finding(
+            "An event that is about nothing in particular goes where its id decides.",
+            f"The same event came twenty times, and went to {len(set(again))} partitions.",
+            hint="Chance (or a counter) sends a repeat of the event elsewhere, where nobody knows it. Fall back to event['id'] "
+            "as the key.",
+            rung=PSEUDOCODE,
+        )
     spread = {partition_of(_about("", id_=f"announcement-{n}"), 1000) for n in range(50)}
     if len(spread) > 25:
         return None
@@ -743,9 +770,16 @@ def _first_in_first_out(answer: Any) -> Finding | None:
         got = "put waited, although there was room"
     if got == [[0, 1, 2], [3], []]:
         return None
+    hint = ""
+    if got[0] == [0, 1, 2, 3]:
+        hint = "It gave all that waited, whatever the count. A batch would have no bound: take min(count, how many wait)."
+    elif got[0] in ([3, 2, 1], [1, 2, 3]):
+        hint = "It gave the newest. Take from the left: popleft()."
     return Finding(
         "take(count) gives up to count of the items that wait, oldest first, and never waits itself.",
         f"With 0, 1, 2, 3 put in, three times take(3) gave {got!r:.70}.",
+        hint=hint,
+        rung=PSEUDOCODE,
     )
 
 
@@ -759,6 +793,10 @@ def _waits(answer: Any) -> Finding | None:
         depth = len(buffer.waiting)
         if third.done():
             problem = third.exception()
+            if len(buffer.waiting) == 3:
+                more = [asyncio.create_task(buffer.put(number)) for number in range(3, 9)]
+                await asyncio.wait(more, timeout=1)
+                depth = len(buffer.waiting)
             return (
                 (f"raised {type(problem).__name__}" if problem else "returned"),
                 depth,
@@ -780,7 +818,9 @@ def _waits(answer: Any) -> Finding | None:
     if (how, items) == ("waited", [0, 1, 2]):
         return None
     hint = ""
-    if depth > 2:
+    if depth == 3:
+        hint = "One too many: with size_max items in it, it is full. Compare with >=, not with >."
+    elif depth > 2:
         hint = "Nothing bounds it. Whoever is faster than the worker fills the memory, and only later does anyone notice."
     elif how == "returned":
         hint = "An item was dropped, and nobody was told. Here no event may be lost: let the producer wait."
@@ -841,6 +881,58 @@ def _crowd(answer: Any) -> Finding | None:
     return None
 
 
+def _nothing_taken(answer: Any) -> Finding | None:
+    async def main() -> int:
+        buffer = answer(2)
+        for number in range(3):
+            await asyncio.wait([asyncio.create_task(buffer.put(number))], timeout=1)
+        nothing = list(buffer.take(0))
+        await asyncio.sleep(1)
+        return len(nothing) + len(buffer.waiting)
+
+    depth = _in_laboratory(main)
+    if depth <= 2:
+        return None
+    return Finding(
+        "However often a producer is woken, never more than size_max items wait.",
+        f"A buffer of 2 was full and a producer waited; after take(0) there were {depth} items.",
+        hint="take(0) woke the producer and made no room. To be woken is not to have room: look again after each wake, with "
+        "`while` in place of `if`.",
+    )
+
+
+def _newcomer(answer: Any) -> Finding | None:
+    async def main() -> list[Any]:
+        buffer = answer(1)
+        await buffer.put(0)
+        waits = asyncio.create_task(buffer.put(1))
+        await asyncio.sleep(1)
+        got: list[Any] = []
+
+        async def takes_and_brings() -> None:
+            got.extend(buffer.take(1))
+            await buffer.put(2)
+
+        comes = asyncio.create_task(takes_and_brings())
+        for _ in range(3):
+            await asyncio.sleep(1)
+            got.extend(buffer.take(1))
+        for task in (waits, comes):
+            task.cancel()
+        return got
+
+    got = _in_laboratory(main)
+    if got == [0, 1, 2]:
+        return None
+    return Finding(
+        "Producers get their turn in the order in which they came.",
+        f"Item 1 had waited for a second; item 2 came right after take(1). They got in as {got[1:]}.",
+        hint="The newcomer found room and walked past those who wait, before the one that was woken could run. Let everybody "
+        "through the same door: an asyncio.Lock around the waiting *and* the append.",
+        rung=PSEUDOCODE,
+    )
+
+
 def _shuts(answer: Any) -> Finding | None:
     async def main() -> list[str]:
         buffer = answer(1)
@@ -865,6 +957,8 @@ def _shuts(answer: Any) -> Finding | None:
         hint += "after you have waited, too."
     elif "waits still" in got:
         hint = "Nobody woke those who waited. In close(), set the event that they wait for."
+    elif got[3] == "[]":
+        hint = "close() threw away what was in. Those events had been taken, and their producers believe in them: leave them."
     return Finding(
         "After close(), put raises StreamClosed, also in those who wait; what is in can still be taken.",
         f"Two producers waited at close(), a third came after it: {', '.join(got[:3])}; taken was {got[3]}.",
@@ -1317,6 +1411,7 @@ EXERCISES: dict[str, Exercise] = {
             ("the same key in another process", _same_everywhere),
             ("several events about one aircraft", _by_entity),
             ("four keys beside Kafka's own partitions", _as_kafka),
+            ("keys with letters beyond ASCII", _in_utf8),
             ("events about nothing", _without_subject),
         ),
         cases=(
@@ -1496,8 +1591,9 @@ EXERCISES: dict[str, Exercise] = {
         ladder=(
             '`BATCHES.run("textbook", plan="1s..3s slow-handler departed by 2s")`: how many events wait at most, '
             "and what was the bound?",
-            "`put` waits on an `asyncio.Event` that `take` and `close` set. Whoever wakes must look again, since another "
-            "may have been faster. A lock around the waiting lets producers in one by one, in the order in which they came.",
+            "`put` waits on an `asyncio.Event` that `take` and `close` set. The `while` guards the bound: to be woken "
+            "is not to have room (`take(0)` wakes too), so look again. The lock guards the order: without it, one who comes "
+            "right after a `take` walks past those who have waited.",
             "```\n"
             "put:\n"
             "    under the lock:\n"
@@ -1518,6 +1614,8 @@ EXERCISES: dict[str, Exercise] = {
             ("in and out again", _first_in_first_out),
             ("a third item for a buffer of two", _waits),
             ("ten producers at once", _crowd),
+            ("take(0), which makes no room", _nothing_taken),
+            ("a producer that comes right after take(1)", _newcomer),
             ("closing while producers wait", _shuts),
             ("a producer that gives up", _gives_up),
         ),

@@ -4,6 +4,7 @@ Each misconception is a pair: a piece of the hint that it must get, and the answ
 """
 
 import asyncio
+import random
 import struct
 from collections import Counter, deque
 from math import inf
@@ -29,6 +30,12 @@ def partitioner(
         return spread(hashed(key(event)), partition_count)
 
     return partition_of
+
+
+def at_random(event, partition_count, chance=random.Random(1)):
+    if not event["subject"]:
+        return chance.randrange(partition_count)
+    return by_struct(event, partition_count)
 
 
 def salted(event, partition_count):
@@ -412,6 +419,7 @@ class Conditional:
 class Bounded:
     """The misconceptions of 2.5, by switches; with none of them, a right answer."""
 
+    unlocked = asked_once = takes_all = newest = one_more = empties = False
     unbounded = drops = raises = once = spins = deaf = unfair = stays = silent = single = clumsy = False
 
     def __init__(self, size_max):
@@ -423,7 +431,7 @@ class Bounded:
         self.queue = []
 
     def full(self):
-        return len(self.waiting) >= self.size_max and not self.unbounded
+        return len(self.waiting) >= self.size_max + self.one_more and not self.unbounded
 
     async def put(self, item):
         if self.full() and self.drops:
@@ -439,6 +447,15 @@ class Bounded:
                 turn = asyncio.get_running_loop().create_future()
                 self.queue.append(turn)
                 await turn
+        elif self.unlocked:
+            while self.full() and not self.closed:
+                self.room.clear()
+                await self.room.wait()
+        elif self.asked_once:
+            async with self.door:
+                if self.full() and not self.closed:
+                    self.room.clear()
+                    await self.room.wait()
         elif self.clumsy:
             await self.door.acquire()
             while self.full() and not self.closed:
@@ -458,7 +475,8 @@ class Bounded:
         self.waiting.append(item)
 
     def take(self, count):
-        found = [self.waiting.popleft() for _ in range(min(count, len(self.waiting)))]
+        number = len(self.waiting) if self.takes_all else min(count, len(self.waiting))
+        found = [self.waiting.pop() if self.newest else self.waiting.popleft() for _ in range(number)]
         if not self.deaf:
             self.room.set()
         for _ in found:
@@ -469,6 +487,8 @@ class Bounded:
     def close(self):
         self.closed = True
         self.room.set()
+        if self.empties:
+            self.waiting.clear()
         while self.queue:
             self.queue.pop().set_result(None)
 
@@ -657,6 +677,8 @@ MISCONCEPTIONS = {
         ("signed or unsigned remainder", partitioner(spread=lambda h, n: (h & 0xFFFFFFFF) % n)),
         ("signed or unsigned remainder", partitioner(spread=lambda h, n: h % n)),
         ("Fall back to event['id']", partitioner(key=lambda e: e["subject"])),
+        ("sends a repeat of the event elsewhere", at_random),
+        ("'ü' has two of them", partitioner(hashed=lambda key: murmur2(key.encode("latin-1", "ignore")))),
     ],
     "2.2": [
         ("flushed by size only", batcher(no_timer=True)),
@@ -711,6 +733,12 @@ MISCONCEPTIONS = {
         ("Look at self.closed", bounded(silent=True)),
         ("Nobody woke those", bounded(stays=True)),
         ("must be undone", bounded(clumsy=True)),
+        ("take(0) woke the producer", bounded(asked_once=True)),
+        ("walked past those who wait", bounded(unlocked=True)),
+        ("whatever the count", bounded(takes_all=True)),
+        ("It gave the newest", bounded(newest=True)),
+        ("One too many", bounded(one_more=True)),
+        ("close() threw away", bounded(empties=True)),
     ],
     "2.6": [
         ("The counts were on the disk and the offset was not", saving(apart=True)),
