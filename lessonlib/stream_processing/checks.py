@@ -258,7 +258,9 @@ def _by_size(batcher: Any) -> Finding | None:
     if not trial.batches:
         hint = "Nobody looked at how many events wait when one was added."
     elif max(sizes) > 4:
-        hint = "Handing over was left to a task that had not begun when the next events came. Await it in add."
+        hint = (
+            "Handing over was left to a task that had not begun when the next events came. Await it in add."
+        )
     elif max(sizes) > 3:
         hint = "Hand over when the list *has* size_max events, not when it has more."
     elif sizes and max(sizes) < 3:
@@ -485,12 +487,14 @@ def _tumbling(answer: Any) -> Finding | None:
 
 
 # (time, size, slide, starts): Flink's SlidingEventTimeWindowsTest, and a size that is no multiple of the slide.
-_SLIDING = (
+_SLIDING: tuple[tuple[int, int, int, tuple[int, ...]], ...] = (
     (0, 5000, 1000, (-4000, -3000, -2000, -1000, 0)),
     (4999, 5000, 1000, (0, 1000, 2000, 3000, 4000)),
     (4, 5, 2, (0, 2, 4)),
     (5, 5, 2, (2, 4)),
     (7, 10, 10, (0,)),
+    (13, 5, 10, (10,)),
+    (17, 5, 10, ()),  # between two windows
 )
 
 
@@ -501,7 +505,9 @@ def _sliding(answer: Any) -> Finding | None:
         if got == right:
             continue
         hint = ""
-        if sorted(got) == right:
+        if not right:
+            hint = "With a slide above the size there are gaps between the windows, and this time is in one: it is in no window."
+        elif sorted(got) == right:
             hint = "The windows are right; give the earliest first."
         elif (time_s - size_s, time_s) in got:
             hint = f"The window that ends at {time_s} does not hold an event at {time_s}: its end is outside."
@@ -559,6 +565,34 @@ def _sessions(answer: Any) -> Finding | None:
     return None
 
 
+def _leaves_the_list(answer: Any) -> Finding | None:
+    given = [30, 1, 15]
+    answer.sessions(given, 10)
+    if given == [30, 1, 15]:
+        return None
+    return Finding(
+        "The caller's list stays as it was.",
+        f"times_s was [30, 1, 15], and is {given!r:.50} after sessions(times_s, 10).",
+        hint="list.sort() and pop() change the list of whoever called. sorted(times_s) makes a new one.",
+    )
+
+
+def _are_pairs(answer: Any) -> Finding | None:
+    found = {
+        "tumbling(7, 5)": answer.tumbling(7, 5),
+        "sliding(7, 5, 5)": answer.sliding(7, 5, 5)[0],
+        "sessions([7], 5)": answer.sessions([7], 5)[0],
+    }
+    for call, window in found.items():
+        if not isinstance(window, tuple):
+            return Finding(
+                "A window is a pair (start, end).",
+                f"{call} gave a {type(window).__name__}: {window!r:.40}.",
+                hint="A window becomes the key of a dict of counts, which a list cannot be. Write (start, end), a tuple.",
+            )
+    return None
+
+
 class _Assigner:
     """The learner's tumbling windows, as the scenario wants them."""
 
@@ -596,7 +630,6 @@ def _closes(answer: Any) -> Finding | None:
             required,
             f"{where}: the event of 12 s closed [0, 10), so its watermark was above 7.",
             hint="The watermark stays delay_s behind the latest event, to give the stragglers their time.",
-            rung=LOOK,
         )
     if seen[14] or seen[3]:
         return Finding(required, f"{where}: [0, 10) was reported before an event of 15 s had come.")
@@ -649,7 +682,10 @@ def _late(answer: Any) -> Finding | None:
         return Finding(
             required,
             f"[0, 10) had been reported; then an event of 5 s came, and {again!r:.50} was reported.",
-            hint="A result that others have read was changed behind their backs. Hand the event to `late`.",
+            hint="The event was called late, and its window reported once more all the same: it is still there. Take a window "
+            "out (`pop`) when you report it."
+            if counter.late
+            else "A result that others have read was changed behind their backs. Hand the event to `late`.",
         )
     if not counter.late:
         rest = _pairs(counter.mine.end() or ())
@@ -1148,6 +1184,32 @@ def _any_crash(answer: Any) -> Finding | None:
     )
 
 
+def _each_save(answer: Any) -> Finding | None:
+    async def main() -> tuple[int, Any, dict[str, int]] | None:
+        disk = MemoryDisk()
+        counter = answer(disk)
+        await counter.restore()
+        for number, airline in enumerate(_LOG):
+            counter.count(number, airline)
+            await counter.save()
+            again = answer(disk)
+            offset = await again.restore()
+            if (offset, sum(again.counts.values())) != (number + 1, number + 1):
+                return number + 1, offset, dict(again.counts)
+        return None
+
+    found = _in_laboratory(main)
+    if found is None:
+        return None
+    saved, offset, counts = found
+    return Finding(
+        "After each save() a crash loses nothing of what has been counted.",
+        f"After each departure came save() and a new process. After save() number {saved} restore() returned {offset!r:.40}, "
+        f"with the counts {counts!r:.60}.",
+        hint="This save() did not write what there was to keep. When to save is the caller's decision: each save() writes.",
+    )
+
+
 def _twice_delivered(answer: Any) -> Finding | None:
     async def main() -> dict[str, int]:
         counter = answer(MemoryDisk())
@@ -1232,7 +1294,13 @@ def _diagnosis(answer: Any) -> Finding | None:
         return Finding("diagnose() returns (rule, record, line).", f"It returned {given!r:.80}.")
     rule, number, line = given
     if rule not in [v.rule for v in run.verdicts]:
-        return Finding("The rule is named as the verdicts name it.", f"There is no rule {rule!r:.60}.")
+        names = "; ".join(repr(v.rule) for v in run.verdicts)
+        return Finding(
+            "The rule is named as the verdicts name it.",
+            f"There is no rule {rule!r:.80}.",
+            hint=f"To the letter, without a capital and a full stop. The rules of this run: {names}.",
+            rung=LOOK,
+        )
     if rule != PROMISE:
         return Finding(
             "The broken rule is named.",
@@ -1519,8 +1587,10 @@ EXERCISES: dict[str, Exercise] = {
         shown_part='as_part("2.3", {})',
         probes=(
             ("ten tumbling windows, most of them Flink's own tests", _tumbling),
-            ("five times in sliding windows", _sliding),
+            ("seven times in sliding windows", _sliding),
             ("seven sets of sessions, one of them Beam's", _sessions),
+            ("the list that sessions is given", _leaves_the_list),
+            ("what a window is made of", _are_pairs),
         ),
         cases=(
             Case(
@@ -1667,6 +1737,7 @@ EXERCISES: dict[str, Exercise] = {
         probes=(
             ("a good day, and a restart after it", _good_day),
             ("a crash after each write there is", _any_crash),
+            ("a new process after each save()", _each_save),
             ("departures that are delivered again", _twice_delivered),
             ("two hundred checkpoints", _stays_small),
         ),
@@ -1689,10 +1760,12 @@ EXERCISES: dict[str, Exercise] = {
         title="diagnose",
         points=20,
         ladder=(
-            "Print `mystery()` and read its verdicts. The broken one names two records: where the event arrived, and "
-            "where it was called late. From which airport did it come, and of what hour was it?",
+            "Print `mystery()` and read its verdicts. The broken one names an event by its number, and the time at which it was "
+            "called late. Find that number among `run.history.of('arrived')`: from which airport did it come, and of what "
+            "hour was it?",
             "An event is late when the watermark has passed the end of its window. So find the first watermark at or "
-            "past that end, and see whose event stands just before it in the history.",
+            "past that end. Whose event moved it? Go back from there to the last record of kind `arrived`: the records of kind "
+            "`result` in between are only what that same event closed.",
             "```\n"
             "late = the number of the event that was called late\n"
             "its time = time_s of the record of kind 'arrived' with that number\n"

@@ -32,9 +32,12 @@ def partitioner(
     return partition_of
 
 
-def at_random(event, partition_count, chance=random.Random(1)):
+CHANCE = random.Random(1)
+
+
+def at_random(event, partition_count):
     if not event["subject"]:
-        return chance.randrange(partition_count)
+        return CHANCE.randrange(partition_count)
     return by_struct(event, partition_count)
 
 
@@ -267,6 +270,20 @@ def never_negative(time_s, size_s, slide_s):
     return [w for w in Divided.sliding(time_s, size_s, slide_s) if w[0] >= 0]
 
 
+def never_in_no_window(time_s, size_s, slide_s):
+    start = time_s // slide_s * slide_s
+    return Divided.sliding(time_s, size_s, slide_s) or [(start, start + size_s)]
+
+
+def sorts_in_place(times_s, gap_s):
+    times_s.sort()
+    return Divided.sessions(times_s, gap_s)
+
+
+def as_list(time_s, size_s, offset_s=0):
+    return list(Divided.tumbling(time_s, size_s, offset_s))
+
+
 def latest_only(times_s, gap_s):
     found = []
     for time_s in times_s:
@@ -337,6 +354,7 @@ class WindowsByKey:
 class Counted:
     """The misconceptions of 2.4, by switches; with none of them, a right answer."""
 
+    stays = False
     no_delay = above = fastest = known_later = goes_back = drops = adds = by_time = no_end = keeps = False
 
     def __init__(self, size_s, delay_s, sources, late):
@@ -364,7 +382,8 @@ class Counted:
         for key, start in sorted(self.counts):
             end = start + self.size_s
             if end < self.watermark if self.above else end <= self.watermark:
-                found.append((key, start, end, self.counts.pop((key, start))))
+                count = self.counts[key, start] if self.stays else self.counts.pop((key, start))
+                found.append((key, start, end, count))
         if self.keeps:
             self.reported += found
         return found
@@ -528,6 +547,8 @@ class OneRecord:
 class Saving:
     """The misconceptions of 2.6, by switches; with none of them, a right answer."""
 
+    seldom = False
+    saves = 0
     apart = offset_first = off_by_one = forgets = twice = appends = cleared = False
 
     def __init__(self, disk):
@@ -556,6 +577,9 @@ class Saving:
         self.next = offset + 1
 
     async def save(self):
+        self.saves += 1
+        if self.seldom and self.saves % 2 == 0:
+            return
         offsets = {"flights": max(0, self.next - self.off_by_one)}
         record = {"state": dict(self.counts), "offsets": offsets}
         if self.apart and self.offset_first:
@@ -709,6 +733,9 @@ MISCONCEPTIONS = {
         ("not from its first", windows(sessions=from_the_first)),
         ("*after* its last event", windows(sessions=ends_at_the_last)),
         ("(in Beam it is two)", windows(sessions=apart_at_the_gap)),
+        ("it is in no window", windows(sliding=never_in_no_window)),
+        ("makes a new one", windows(sessions=sorts_in_place)),
+        ("Write (start, end), a tuple", windows(tumbling=as_list)),
     ],
     "2.4": [
         ("stays delay_s behind", counted(no_delay=True)),
@@ -721,6 +748,7 @@ MISCONCEPTIONS = {
         ("not its own time", counted(by_time=True)),
         ("sets it to infinity", counted(no_end=True)),
         ("Forget a window", counted(keeps=True)),
+        ("Take a window out", counted(stays=True)),
     ],
     "2.5": [
         ("Nothing bounds it", bounded(unbounded=True)),
@@ -748,8 +776,10 @@ MISCONCEPTIONS = {
         ("in the counts already", saving(twice=True)),
         ("adds to the file for ever", saving(appends=True)),
         ("was gone before the new one", saving(cleared=True)),
+        ("each save() writes", saving(seldom=True)),
     ],
     "2.7": [
+        ("without a capital and a full stop", lambda: (PROMISE.capitalize() + ".", DOOMED, guilty_line())),
         ("read the verdicts", lambda: ("the watermark never goes back", DOOMED, guilty_line())),
         ("That is where it was noticed", lambda: (PROMISE, LATE, guilty_line())),
         ("An event may come late", lambda: (PROMISE, LATE - 1, guilty_line())),
