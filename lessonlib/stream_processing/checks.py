@@ -397,7 +397,7 @@ def _closed_meanwhile(batcher: Any) -> Finding | None:
     return Finding(
         "close() returns when everything has been handled.",
         "With a window of 1 s and a handler that takes 2 s, close() was called at 1.5 s, in the middle of the batch, and "
-        + ("returned before it was done." if later == [0, 1] else f"only {later} of [0, 1] were handled."),
+        + ("returned before it was done." if later == [0, 1] else f"of [0, 1] was handled {later}."),
         hint="Nothing waits any more, but a batch is being handled. Wait for the lock all the same."
         if later == [0, 1]
         else "close() broke off a batch in the hands of the timer's task. Cancel a timer only while it sleeps.",

@@ -157,6 +157,26 @@ class Unawaited(Batcher):
             self.timer = asyncio.create_task(self.later())
 
 
+class TakenButUnawaited(Batcher):
+    """The batch is taken at once, and handed over by a task for which nobody waits."""
+
+    async def flush(self):
+        if self.timer and asyncio.current_task() is not self.timer:
+            self.timer.cancel()
+        self.timer = None
+        batch, self.waiting = self.waiting, []
+        if batch:
+            self.tasks.append(asyncio.create_task(self.hand_over(batch)))
+
+    async def hand_over(self, batch):
+        async with self.lock:
+            await self.handle(batch)
+
+    async def close(self):
+        await self.flush()
+        await asyncio.gather(*self.tasks)
+
+
 class Unbounded(QueueBatcher):
     def __init__(self, size_max, window_s, handle):
         super().__init__(size_max, window_s, handle)
@@ -716,6 +736,7 @@ MISCONCEPTIONS = {
         ("a task in the background", batcher(background=True)),
         ("had not begun when the next", Unawaited),
         ("a queue without a bound", Unbounded),
+        ("Await the handing over in add", TakenButUnawaited),
         ("Take it first, then", TakenUnderTheLock),
         ("Wait for the lock all the same", ClosedWhenNothingWaits),
         ("Cancel a timer only while it sleeps", BreaksOffAtClose),
