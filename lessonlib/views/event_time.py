@@ -216,5 +216,9 @@ def _tell(
     else:
         lines.append("There is no watermark.")
     done = [span for span, t_us in reports.items() if t_us <= end_us]
-    lines.append(f"{len(done)} windows were reported.")
+    ended = run.history.of("ended").first()
+    at_end = sum(ended is not None and reports[span] >= ended.t_us for span in done)
+    lines.append(
+        f"{len(done)} windows were reported" + (f", {at_end} of them by the stream's end." if at_end else ".")
+    )
     return lines

@@ -202,8 +202,8 @@ def test_a_longer_delay_loses_less_and_waits_longer():
     short, long = choices(departures()[:300], [0, 3600])  # the same, worked out without the laboratory
     assert (short.late, short.wait_s_max, long.late, long.wait_s_max) == (10, 600, 1, 4200)
     assert table.describe() == (
-        "delay_min=0: 300 events, 10 late (3.3%); 6 windows, reported -3 min (median), 10 min (longest) after their end.\n"
-        "delay_min=60: 300 events, 1 late (0.3%); 5 windows, reported 57 min (median), 70 min (longest) after their end."
+        "delay_min=0: 300 events, 10 late (3.3%); 6 windows reported before the stream's end, -3 min (median), 10 min (longest) after their own.\n"
+        "delay_min=60: 300 events, 1 late (0.3%); 5 windows reported before the stream's end, 57 min (median), 70 min (longest) after their own."
     )
 
 
