@@ -21,7 +21,15 @@ def waiting(runs: Run | Iterable[Run]) -> Table:
     """
     found = several(runs)
     names = _names(found)
-    head = ["Run", "Events", "Late", "Share", "Reported before the end", "Waited for (median)", "Waited for (longest)"]
+    head = [
+        "Run",
+        "Events",
+        "Late",
+        "Share",
+        "Reported before the end",
+        "Waited for (median)",
+        "Waited for (longest)",
+    ]
     body, told = [], []
     for name, run in zip(names, found, strict=True):
         arrived, late = len(run.history.of("arrived")), len(run.history.of("late"))
