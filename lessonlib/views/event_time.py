@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 
 from lessonlib.lab.history import Record
@@ -112,17 +113,16 @@ def windows(run: Run, *, start_s: float | None = None, end_s: float | None = Non
                 flags += f"M{x:.1f} {y(begin):.1f}V{y(end):.1f}M{x:.1f} {y(end):.1f}l7 3.5l-7 3.5z"
         sheet.path(flags, stroke=INK, fill=fill, stroke_width="1.2")
         if flags:
-            legend.note(
-                said,
-                lambda s, x, yy, fill=fill: s.path(
-                    f"M{x - 3} {yy + 5}v-10l7 3.5l-7 3.5z", stroke=INK, fill=fill
-                ),
-            )
+            legend.note(said, partial(_flag, fill=fill))
     foot = legend.draw(sheet, bottom + 24)
     told = [f"{title}, {clock(start_us)} to {clock(end_us)} of virtual time."]
     told += _tell(run, shown, late, reports, end_us)
     told += [f"Fault: {s.text}." for s, *_ in strip.placed] or ["No fault struck."]
     return sheet.finish(title, told, foot + 8)
+
+
+def _flag(sheet: Sheet, x: float, y: float, fill: str) -> None:
+    sheet.path(f"M{x - 3} {y + 5}v-10l7 3.5l-7 3.5z", stroke=INK, fill=fill)
 
 
 def _ended_us(run: Run) -> float:
