@@ -21,4 +21,5 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(0, "start_here", "Start here"),
     Lesson(1, "event_driven", "Event-driven architecture"),
     Lesson(2, "stream_processing", "Scalable stream processing"),
+    Lesson(3, "fault_tolerance", "Fault tolerance"),
 )

@@ -20,7 +20,7 @@ from lessonlib.lessons import LESSONS, Lesson
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lessonlib"
 
-LABORATORY_SIDE = ("rules", "scenario", "checks", "questions", "missions")
+LABORATORY_SIDE = ("rules", "scenario", "experiments", "checks", "questions", "missions")
 DRAWS_WITH_MATPLOTLIB = "views.measurements"
 HAS_A_THREAD = "limits"  # the watchdog
 HEAVY = {"numpy", "matplotlib", "scipy", "pandas"}

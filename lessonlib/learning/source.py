@@ -65,7 +65,7 @@ class Source:
             noclasses=True,  # a notebook that is not trusted loses a style sheet
             nobackground=True,
             linenos="inline" if self._numbered else False,
-            prestyles="margin:0;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere",
+            prestyles="font-family:var(--jp-code-font-family,monospace);margin:0;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere",
         )
         code = highlight(self.text, PythonLexer(stripnl=False), formatter)
         opened = "" if self._folded else " open"

@@ -2,6 +2,10 @@
 
 timeline(run)     who did what when, which faults struck, where rules broke
 lag(run)          how far each subscription is behind the log's end, over time
+states(run)       in which state each breaker was, and the calls meanwhile
+attempts(run)     the attempts of each job, and the waits between them
+offered(run)      how much was offered to a service, and how much it answered in time
+state_machine(t)  a state machine, drawn from its table
 fan_out(runs)     what became of each acknowledged order at each subscriber
 load(run)         how many events went to each partition, and which key is hot
 depth(run)        how many events wait for each partition, over time, and the bound
@@ -14,29 +18,39 @@ Pictures of measurements are in `lessonlib.views.measurements`, which alone need
 """
 
 from lessonlib.views.assignment_table import assignment
+from lessonlib.views.attempt_rows import attempts
 from lessonlib.views.buffer_depth import depth
 from lessonlib.views.event_time import windows
 from lessonlib.views.fan_out_table import fan_out
 from lessonlib.views.lag_curves import lag
+from lessonlib.views.load_curves import Flow, offered
+from lessonlib.views.machine import state_machine
 from lessonlib.views.marks import DEFAULT_MARKS, Mark
 from lessonlib.views.partition_load import load
 from lessonlib.views.picture import Picture, Table, View, ViewError
 from lessonlib.views.run_timeline import timeline
+from lessonlib.views.state_strips import CALL_MARKS, states
 from lessonlib.views.verdict_table import verdicts
 from lessonlib.views.waiting_table import waiting
 
 __all__ = [
+    "CALL_MARKS",
     "DEFAULT_MARKS",
+    "Flow",
     "Mark",
     "Picture",
     "Table",
     "View",
     "ViewError",
     "assignment",
+    "attempts",
     "depth",
     "fan_out",
     "lag",
     "load",
+    "offered",
+    "state_machine",
+    "states",
     "timeline",
     "verdicts",
     "waiting",

@@ -104,7 +104,7 @@ def draw_steps(
     def y(value: float) -> float:
         return bottom - value * (_HEIGHT - 8) / most
 
-    for value in _levels(most):
+    for value in levels(most):
         sheet.path(f"M{axis.left} {y(value):.1f}H{axis.right:.1f}", stroke=RULE)
         sheet.text(axis.left - 6, y(value) + 4, f"{value}", anchor="end")
     for line_number, word in enumerate(axis_words):
@@ -118,7 +118,7 @@ def draw_steps(
             stroke_dasharray="8 3 1 3",
         )
         sheet.text(axis.left + 6, y(bound[1]) - 4, f"{bound[0]}: {bound[1]}", bold=True, halo=True)
-    places = _spread([y(ends[line.name]) for line, _ in visible], top + 6, bottom)
+    places = spread([y(ends[line.name]) for line, _ in visible], top + 6, bottom)
     for (line, steps), place, (colour, dash, width) in zip(visible, places, _STYLES, strict=False):
         sheet.path(
             _steps(steps, axis, y), stroke=colour, stroke_width=width, stroke_dasharray=dash, fill="none"
@@ -157,7 +157,7 @@ def _within(line: Curve, start_us: int, end_us: int) -> list[tuple[int, int]]:
     return [(start_us, line.at(start_us)), *(step for step in line.steps if start_us < step[0] <= end_us)]
 
 
-def _levels(most: int) -> list[int]:
+def levels(most: int) -> list[int]:
     step = next(base * 10**power for power in range(10) for base in (1, 2, 5) if base * 10**power * 5 >= most)
     return list(range(0, most + 1, step))
 
@@ -175,7 +175,7 @@ def _steps(steps: list[tuple[int, int]], axis: Axis, y: Callable[[float], float]
     return d + f"H{axis.right:.1f}"
 
 
-def _spread(wanted: list[float], low: float, high: float) -> list[float]:
+def spread(wanted: list[float], low: float, high: float) -> list[float]:
     """Return heights near the wanted ones, far enough from each other for a line of text."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     places = list(wanted)
