@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from lessonlib.errors import LessonError
 
@@ -19,6 +21,8 @@ MAX_STEPS = 20_000_000
 WATCHDOG_S = 5.0
 # Where every thread starts (module, name, function), for a simulation that refuses threads.
 THREAD_START = (threading, "_start_new_thread", _thread.start_new_thread)
+# And where programs get a lock of threads, for a simulation that refuses to wait for one.
+THREAD_LOCK = (threading, "Lock", threading.Lock)
 
 
 class StepBudgetExceeded(LessonError):
@@ -87,14 +91,37 @@ def watchdog(limit_s: float = WATCHDOG_S) -> Iterator[None]:
 
     Progress is a turn of a simulation's event loop; a whole simulation may take longer. Works on any thread.
     Code that catches even KeyboardInterrupt is asked again every `limit_s`; only a process limit stops that.
+    On the main thread the exception comes by a signal, which also wakes what waits for a lock of threads (not on
+    Windows, which has no signal for that).
 
     Call the code to be watched, do not write it into the block: CPython 3.13 covers the jump back of a `while`
     by no handler, so what strikes there passes by the `with` and the `except` of the same function.
     """
     target = threading.get_ident()
-    lock = threading.Lock()
+    lock = _thread.allocate_lock()
     over = threading.Event()
     fired = False
+    on_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "pthread_kill")
+    # SIGURG, since nobody minds one too many: it is ignored wherever it is not asked for.
+    before = signal.getsignal(signal.SIGURG) if on_main else None
+    by_signal = before is not None  # None: there is a handler that is not Python's, and could not be put back
+    due = False
+
+    def strike() -> None:
+        nonlocal due
+        if by_signal:
+            due = True
+            signal.pthread_kill(target, signal.SIGURG)
+        else:
+            _raise_in(target, Runaway)
+
+    def struck(number: int, frame: FrameType | None) -> None:
+        nonlocal due
+        if due and not over.is_set():
+            due = False
+            raise Runaway
+        if callable(before):  # an outer watchdog's
+            before(number, frame)
 
     def watch() -> None:
         nonlocal fired
@@ -106,10 +133,12 @@ def watchdog(limit_s: float = WATCHDOG_S) -> Iterator[None]:
                 with lock:
                     if not over.is_set():
                         fired = True
-                        _raise_in(target, Runaway)
+                        strike()
                 since = time.monotonic()
 
     try:
+        if by_signal:
+            signal.signal(signal.SIGURG, struck)
         threading.Thread(target=watch, name="watchdog", daemon=True).start()
         yield
     finally:
@@ -120,8 +149,10 @@ def watchdog(limit_s: float = WATCHDOG_S) -> Iterator[None]:
             try:
                 with lock:
                     over.set()
-                    if fired:
+                    if fired and not by_signal:
                         _raise_in(target, None)  # take back an exception that has not been delivered yet
+                if by_signal:
+                    signal.signal(signal.SIGURG, before)
                 break
             except Runaway as error:
                 late = error

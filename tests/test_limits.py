@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import random
+import signal
 import threading
 import time
 
@@ -105,6 +106,20 @@ def test_a_long_simulation_that_makes_progress_is_left_alone():
 
     with watchdog(patient_s):
         assert simulate(main) > 100
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signal that wakes a lock")
+def test_who_waits_for_a_lock_of_threads_is_woken_and_the_signal_is_as_before():
+    before = signal.getsignal(signal.SIGURG)
+    taken = threading.Lock()
+    with taken:
+        assert stopped(taken.acquire)
+    assert signal.getsignal(signal.SIGURG) is before
+
+
+def test_of_two_watchdogs_the_outer_one_strikes_too():
+    with pytest.raises(Runaway), watchdog(LIMIT_S), watchdog(100 * AT_MOST_S):
+        spin()
 
 
 def test_code_that_ends_in_time_hears_nothing():

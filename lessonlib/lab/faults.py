@@ -453,11 +453,15 @@ class _Attempt:
 
 
 def _match(elements: Iterable[_Element], tokens: list[str], attempt: _Attempt) -> None:
-    for element in elements:
+    elements = tuple(elements)
+    for n, element in enumerate(elements):
         token = tokens[attempt.at] if attempt.at < len(tokens) else ""
         if element[0] == "word":
             if token != element[1]:
                 attempt.wanted, attempt.ok = repr(element[1]), False
+                before = elements[n - 1] if n else ("",)
+                if before[0] == "field" and tokens[attempt.at - 1] == element[1]:  # the name was left out
+                    attempt.at, attempt.wanted = attempt.at - 1, meaning(before[1])
         elif element[0] == "field":
             value = _read(element[1], token)
             if value is None:

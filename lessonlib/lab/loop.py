@@ -40,7 +40,14 @@ from typing import Any, TypeVar
 
 from lessonlib.errors import LessonError
 from lessonlib.lab.history import seconds
-from lessonlib.limits import MAX_STEPS, THREAD_START, StepBudgetExceeded, one_simulation, progress
+from lessonlib.limits import (
+    MAX_STEPS,
+    THREAD_LOCK,
+    THREAD_START,
+    StepBudgetExceeded,
+    one_simulation,
+    progress,
+)
 
 T = TypeVar("T")
 
@@ -611,11 +618,39 @@ def _refuse_thread(*args: Any) -> int:
     return started
 
 
+class _ThreadLock:
+    """A `threading.Lock` that is made inside a simulation. There, to wait for it would be to wait for ever: whoever
+    could free it is a task of the same thread."""
+
+    def __init__(self) -> None:
+        self._lock = THREAD_LOCK[2]()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if self._lock.acquire(False):
+            return True
+        if blocking and _INSIDE.get():
+            raise Refused(
+                "to wait for a threading.Lock is refused inside a simulation, since it stops the whole event loop, and with "
+                "it the task that holds the lock; use `asyncio.Lock` with `async with`"
+            )
+        return self._lock.acquire(blocking, timeout)
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lock, name)
+
+
 # What stands in for what while a simulation runs: (module, name, stand-in, the real one). Sleeping raises an
 # audit event from Python 3.13 on, starting a thread from 3.12 on.
 _STAND_INS: list[tuple[types.ModuleType, str, Any, Any]] = [
     (time, "sleep", _refuse_sleep, _real_sleep),
     (asyncio, "all_tasks", _all_tasks, _real_all_tasks),
+    (*THREAD_LOCK[:2], _ThreadLock, THREAD_LOCK[2]),
 ]
 if sys.version_info < (3, 12):
     _STAND_INS.append((*THREAD_START[:2], _refuse_thread, THREAD_START[2]))

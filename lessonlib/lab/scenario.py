@@ -163,6 +163,7 @@ class Scenario:
             unfinished=ended,
             max_steps=max_steps,
             messages=messages,
+            parts_written=_written(parts or {}),
         )
 
     def check(
@@ -252,6 +253,16 @@ def _choose(word: Any, names: Any) -> str:
     return f"choose from {_names(names)}{did_you_mean(word, names)}"
 
 
+def _written(parts: Parts) -> str:
+    """Parts may say themselves, in `line`, which call makes them. Else they stand there by the factories' names."""
+    line = getattr(parts, "line", "")
+    if line:
+        return str(line)
+    names = {name: getattr(part, "__name__", "") for name, part in sorted(parts.items())}
+    written = (f"{name!r}: {known if known.isidentifier() else '...'}" for name, known in names.items())
+    return "{" + ", ".join(written) + "}"
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a scenario.
@@ -265,6 +276,7 @@ class Run:
         unfinished: why the workload did not end, or None.
         max_steps: after how many steps it would have been stopped.
         messages: whether `sent` and `delivered` messages were recorded.
+        parts_written: how a line writes `parts`, so that it can be pasted where your pieces are at hand.
     """
 
     scenario: Scenario
@@ -280,6 +292,7 @@ class Run:
     unfinished: str | None = None
     max_steps: int = MAX_STEPS
     messages: bool = True
+    parts_written: str = ""
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -308,7 +321,7 @@ class Run:
         """The line that gives this run again."""
         arguments = [repr(self.system)]
         if self.parts:
-            arguments.append("parts={" + ", ".join(f"{name!r}: ..." for name in self.parts) + "}")
+            arguments.append(f"parts={self.parts_written}")
         if self.plan.faults:
             arguments.append(f'plan="{self.plan}"')
         arguments.append(f"seed={self.seed!r}")

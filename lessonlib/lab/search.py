@@ -93,6 +93,7 @@ class SearchResult:
         failure: the plan that breaks a rule, or None.
         not_exercised: the names of the rules that no run put to the test.
         left_out: for each kind of fault that could not be drawn, why.
+        parts: the names of your own pieces.
     """
 
     scenario: Scenario
@@ -104,6 +105,7 @@ class SearchResult:
     failure: Failure | None
     not_exercised: tuple[str, ...]
     left_out: tuple[str, ...]
+    parts: tuple[str, ...] = ()
 
     @property
     def exhausted(self) -> bool:
@@ -113,6 +115,8 @@ class SearchResult:
     def describe(self) -> str:
         """Return what was found, as text: the same for the same search."""
         what = f"{self.scenario.name}, {self.system}"
+        if self.parts:
+            what += f" with {', '.join(self.parts)} of your own"
         if self.failure is not None:
             return "\n".join([f"{what}: {_tried(self.tried)}, and the last broke a rule.", *self._found()])
         if self.cancelled:
@@ -272,6 +276,7 @@ def searching(
             failure=failure,
             not_exercised=tuple(name for name in hunt.rules if name not in hunt.exercised),
             left_out=left_out,
+            parts=tuple(sorted(parts or {})),
         )
 
     return steps()

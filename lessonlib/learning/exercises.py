@@ -192,8 +192,9 @@ def _guarded(about: str, trial: Callable[[], Finding | None]) -> Finding | None:
     except Runaway:
         return Finding(
             "The piece gives way to others.",
-            f"It ran for {STUCK_S:g} s without a pause, so it was stopped ({about}).",
-            hint="Look for a loop that neither ends nor awaits anything.",
+            f"It held up the event loop for {STUCK_S:g} s without a pause, so it was stopped ({about}).",
+            hint="Look for a loop that neither ends nor awaits anything, or a call that waits without `await`, such as "
+            "one for a lock of threads.",
         )
     except LessonError as error:
         return Finding("The piece keeps to its interface.", str(error).splitlines()[0])
@@ -216,12 +217,24 @@ def _run_case(exercise: Exercise, case: Case, answer: Any) -> Finding | None:
             raise NotImplementedError
     if any(r.get("type") == "NotImplementedError" for r in run.history.of("failed")):
         raise NotImplementedError
+    refused = run.history.of("failed", type="Refused").first()  # without this, just a call that failed
+    if refused is not None:
+        return Finding(
+            "The piece keeps to its interface.",
+            refused.data["error"].removeprefix("Refused: "),
+            when=seconds(refused.t_us),
+            look=_look(exercise, case, answer),
+        )
     broken = [v for v in run.broken if v.rule in (*case.rules, "the run ends", "no task dies unseen")]
     if not broken:
         unproved = [v for v in run.verdicts if v.rule in case.rules and v.status != "holds"]
         if case.drawn or not unproved:
             return None
-        broken = unproved
+        return Finding(
+            f"The rule “{unproved[0].rule}” is put to the test.",
+            f"With your piece this run never came to it: {unproved[0].sentence} So nobody can say yet whether it holds.",
+            look=_look(exercise, case, answer),
+        )
     worst = broken[0]
     deaths = [v for v in broken if v.rule == "no task dies unseen"]
     if deaths:  # what killed a task explains all that it then failed to do

@@ -28,7 +28,7 @@ from lessonlib.lab.suggest import did_you_mean
 from lessonlib.learning.missions import Mission, Missions, Runs, System, kept
 from lessonlib.learning.panel.access import Access
 from lessonlib.learning.panel.dial import Dial
-from lessonlib.learning.panel.fault_form import FaultForm
+from lessonlib.learning.panel.fault_form import FaultForm, example
 from lessonlib.learning.panel.look import STYLE, labelled, mission_list, note, wrong
 from lessonlib.learning.panel.searching import SearchRow
 from lessonlib.learning.panel.slices import Latest
@@ -90,7 +90,7 @@ def _systems(scenario: Scenario, mine: Parts | None) -> dict[str, System]:
     if mine:
         base = "pattern" if "pattern" in systems else list(systems)[-1]
         scenario.check(base, parts=mine)
-        systems[MINE] = (base, dict(mine))
+        systems[MINE] = (base, mine)
     return systems
 
 
@@ -176,7 +176,7 @@ class FailureLab:
         self.params = {param.name: Dial(param, values[param.name]) for param in self.scenario.params}
         self.plan = labelled(
             widgets.Textarea(
-                description="Fault plan", value=plan, rows=2, placeholder="at 1s crash …; 2s..3s lose 30%"
+                description="Fault plan", value=plan, rows=2, placeholder=example(self.scenario)
             ),
             "plan",
             width="auto",

@@ -32,6 +32,7 @@ class Runs(Mapping[str, Run]):
 
     Attributes:
         made: the runs that have been made so far.
+        words: the plan, and what else was turned.
     """
 
     def __init__(
@@ -49,6 +50,10 @@ class Runs(Mapping[str, Run]):
         self._systems = {name: (name, {}) for name in scenario.systems} if systems is None else systems
         self._arguments = {"plan": self.plan, "seed": seed, "max_steps": max_steps, **params}
         self.made: dict[str, Run] = {}
+        turned = [f"{name}={value}" for name, value in params.items()]
+        self.words = ", ".join(
+            [str(self.plan) or "no fault", *([f"seed={seed}"] if seed != 1 else []), *turned]
+        )
 
     def __getitem__(self, name: str) -> Run:
         if name not in self._systems:
@@ -120,12 +125,12 @@ class Missions:
 
     def __init__(self, missions: tuple[Mission, ...]) -> None:
         self.all = missions
-        self.reached: dict[Mission, str] = {}  # and the plan that did it
+        self.reached: dict[Mission, str] = {}  # and what did it: plan, seed, parameters
 
     def look(self, runs: Runs) -> list[Mission]:
         """Return the missions that these runs reach for the first time."""
         new = [mission for mission in self.all if mission not in self.reached and mission.reached(runs)]
-        self.reached |= {mission: str(runs.plan) or "no fault" for mission in new}
+        self.reached |= dict.fromkeys(new, runs.words)
         return new
 
     @property

@@ -10,6 +10,7 @@ When a check passes in a notebook, the piece is saved as plain Python in the lea
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from collections.abc import Callable
@@ -118,6 +119,12 @@ def _module(path: Path, text: str) -> types.ModuleType:
     return module
 
 
+class Pieces(dict[str, Callable[..., Any]]):
+    """Pieces by the name of their part, and the call that gives them, for the line that replays a run."""
+
+    line = ""
+
+
 def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]]:
     """Return your saved pieces that fit a scenario, by the name of the part that each stands in for; say which they are.
 
@@ -135,7 +142,8 @@ def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]
         if not isinstance(id_, str) or id_ not in fitting:
             names = ", ".join(f'"{known}"' for known in fitting) or "none"
             raise PieceError(f"exercise {id_!r:.60} has no part in {scenario.name}; those that have: {names}")
-    found: dict[str, Callable[..., Any]] = {}
+    found = Pieces()
+    found.line = f"mine({', '.join([scenario.name, *map(json.dumps, exercise_ids)])})"
     lines = [f"Your pieces in {scenario.name}:"]
     for id_, exercise in fitting.items():
         if exercise_ids and id_ not in exercise_ids:

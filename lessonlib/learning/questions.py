@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from lessonlib.lessons import LESSONS, Lesson
 
 CONFIDENCES = ("a guess", "fairly sure", "certain")
 OPTIONS_MAX = 8
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 Tone = Literal["right", "wrong", "note"]
 
@@ -295,7 +297,7 @@ class Number:
         if not text:
             return (Remark("note", "Type a number first."),)
         try:
-            value = float(text)
+            value = float(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
             if not math.isfinite(value):
                 raise ValueError
         except ValueError:
@@ -323,6 +325,8 @@ Concept = Choice | Several | Number
 
 
 def _with_unit(value: float, unit: str) -> str:
+    if value == 1 and unit in ("hours", "minutes", "seconds", "events"):
+        unit = unit.removesuffix("s")
     return f"{value:.10g} {unit}".strip()
 
 

@@ -7,13 +7,13 @@ import inspect
 from typing import Any
 
 from lessonlib.lab.history import History
-from lessonlib.lab.loop import simulate
+from lessonlib.lab.loop import Refused, clean_traceback, describe_error, simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import LOOK, Case, Exercise, Finding, Hint
 from lessonlib.start_here import rules
 from lessonlib.start_here.puzzle import morning
-from lessonlib.start_here.scenario import COUNTER, incident
+from lessonlib.start_here.scenario import COUNTER, GiveUp, incident
 
 UNDOES, COUNTS = rules.no_write_undoes_another.name, rules.every_sale_counts.name
 TWICE, BLOCKS = rules.no_sale_counts_twice.name, rules.giving_up_blocks_nobody.name
@@ -104,13 +104,23 @@ def _investigation(answer: Any) -> Finding | None:
     if wrong_run is not None:
         return wrong_run
     if rule not in [v.rule for v in wanted.verdicts]:
-        return Finding("The rule is named as the verdicts name it.", f"There is no rule {rule!r:.60}.")
+        known = "; ".join(repr(v.rule) for v in wanted.verdicts)
+        return Finding(
+            "The rule is named as the verdicts name it.",
+            f"There is no rule {rule!r:.60}. There are: {known}.",
+        )
     if rule != wanted.broken[0].rule:
         later = rule in [v.rule for v in wanted.broken]
         return Finding(
             "The rule that broke first is named.",
             f"{rule!r}: that rule {'broke later' if later else 'is not broken in this run'}.",
             hint="Each broken verdict says at what time it broke. The earliest is the cause, the others follow from it.",
+        )
+    if isinstance(number, float | str):
+        return Finding(
+            "The record is named by its number.",
+            f"In the place of the number stands {number!r:.40}.",
+            hint="That is a time or a text. Give the whole number that is printed in front of the record.",
         )
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(wanted.history):
         return Finding(
@@ -152,6 +162,7 @@ def _another_run(run: Any, wanted: Run) -> Finding | None:
         required,
         f"Your run is another one: {run.replay}",
         hint=next((text for differs, text in hints if differs), ""),
+        rung=LOOK,
     )
 
 
@@ -163,6 +174,7 @@ class _Store:
 
     def __init__(self, value: int) -> None:
         self.value = value
+        self.written: list[object] = []
 
     async def read(self) -> int:
         value = self.value
@@ -172,11 +184,27 @@ class _Store:
     async def write(self, value: int) -> None:
         await asyncio.sleep(0.001)
         self.value = value
+        self.written.append(value)
+
+
+# What a slip of asyncio's grammar says in Python's words, and what to write instead.
+_SLIPS = (
+    ("context manager protocol", "An asyncio.Lock is taken with `async with`; plain `with` cannot wait."),
+    ("coroutine", "`store.read()` alone is a coroutine, not yet a number: write `await store.read()`."),
+)
+
+
+def _slip(error: TypeError) -> Finding | None:
+    for words, hint in _SLIPS:
+        if words in str(error):
+            return Finding("The piece runs.", describe_error(clean_traceback(error)), hint=hint)
+    return None
 
 
 def _adds_one(answer: Any) -> Finding | None:
+    store = _Store(5)
+
     async def trial() -> Any:
-        store = _Store(5)
         call = answer(store).add()
         if not inspect.isawaitable(call):
             return "add is no coroutine function"
@@ -186,7 +214,13 @@ def _adds_one(answer: Any) -> Finding | None:
             task.cancel()  # a worker of its own is a right answer too
         return found
 
-    found = simulate(trial())
+    try:
+        found = simulate(trial())
+    except TypeError as error:
+        slip = _slip(error)
+        if slip is None:
+            raise
+        return slip
     required = "When add returns, the number in the store is one more than before."
     if found == "add is no coroutine function":
         return Finding(
@@ -196,6 +230,12 @@ def _adds_one(answer: Any) -> Finding | None:
         )
     if found == 6:
         return None
+    if found == 5 and store.written:
+        return Finding(
+            required,
+            "The store held 5; add wrote 5, and returned.",
+            hint="It writes the number that it read. What belongs there is one more than what it read.",
+        )
     if found == 5:
         return Finding(
             required,
@@ -207,6 +247,32 @@ def _adds_one(answer: Any) -> Finding | None:
         f"The store held 5; after one add it held {found!r:.30}.",
         hint="The number is in the store, also from yesterday. Read it there before you count on.",
     )
+
+
+def _three_at_once(answer: Any) -> Finding | None:
+    """Whether calls wait for one another. Whether they then count right is for the cases, which have pictures."""
+
+    async def trial() -> list[Any]:
+        counter = answer(_Store(5))
+        found = await asyncio.gather(*(counter.add() for _ in range(3)), return_exceptions=True)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        return found
+
+    error = next((e for e in simulate(trial()) if isinstance(e, Exception)), None)
+    if error is None:
+        return None
+    if isinstance(error, Refused | NotImplementedError):
+        raise error
+    return Finding(
+        "Of three calls at the same moment, all add one.",
+        f"One of them failed: {describe_error(clean_traceback(error))}",
+        hint="Whoever comes while another is busy waits for its turn, and then adds.",
+    )
+
+
+def _gives_up(run: Run) -> bool:
+    return any(isinstance(fault, GiveUp) for fault in run.plan)
 
 
 def _reads_twice(history: History) -> bool:
@@ -253,10 +319,10 @@ EXERCISES: dict[str, Exercise] = {
         title="diagnose",
         points=20,
         ladder=(
-            "`verdicts(run)`. Each broken verdict says when the rule broke. Which was the earliest?",
+            "The line of the report, whole: system, plan, seed and sales. Then `verdicts(run)`: each broken verdict says when the rule broke. Which was the earliest?",
             "A lost update is done at the moment at which the second write reaches the store: an `effect`. The verdict's "
             "time is that moment.",
-            "Copy the line of the report, with system, plan, seed and sales. Print the records around the time of the "
+            "Copy the line, and print the records around the time of the "
             "earliest broken verdict, with their numbers. Take the one whose time is the verdict's.",
         ),
         probes=(
@@ -285,7 +351,7 @@ EXERCISES: dict[str, Exercise] = {
         ),
         scenario=COUNTER,
         part="counter",
-        probes=(("one sale", _adds_one),),
+        probes=(("one sale", _adds_one), ("three sales at once", _three_at_once)),
         cases=(
             Case("a good day", rules=_SAFE),
             Case("what till-1 writes arrives late", "400ms..1s slow-write by 250ms for till-1", rules=_SAFE),
@@ -293,9 +359,20 @@ EXERCISES: dict[str, Exercise] = {
             Case("sixty sales a second", rules=_SAFE, params={"rate_per_s": 60, "sales": 60}),
             Case(
                 "customers give up while they wait",
-                "500ms..900ms slow-read by 3s; 500ms..900ms give-up till-2 after 200ms; "
+                # The write is slow, not the read: a counter that remembers the number reads once and never again.
+                "500ms..900ms slow-write by 3s; 500ms..900ms give-up till-2 after 200ms; "
                 "500ms..900ms give-up till-3 after 50ms",
                 rules=(*_SAFE, BLOCKS),
+            ),
+            # The store itself takes 4 to 40 ms for a sale, so these strike before, in and after the write.
+            *(
+                Case(
+                    "customers give up within milliseconds",
+                    f"500ms..3s give-up till-2 after {after_ms}ms",
+                    rules=_SAFE,
+                    params={"sales": 30},
+                )
+                for after_ms in (5, 10, 15, 20)
             ),
             Case("the store takes 2 s to answer", "500ms..600ms slow-read by 2s", rules=_SAFE),
         ),
@@ -305,6 +382,30 @@ EXERCISES: dict[str, Exercise] = {
                 lambda run, verdict: _lost(run, verdict) and _reads_twice(run.history),
                 "It reads twice. Between the second read and the write there is an `await` too, so the same can happen "
                 "there. Looking again does not keep anybody out.",
+            ),
+            Hint(
+                "remembers too late",
+                lambda run, verdict: (
+                    _lost(run, verdict) and _gives_up(run) and _counts_in_memory(run.history)
+                ),
+                "What it remembers is a step behind when the call is cancelled after its write took effect. Remember the "
+                "new number before the write, or read it anew.",
+            ),
+            Hint(
+                "swallows the cancellation",
+                lambda run, verdict: (
+                    verdict.rule == COUNTS
+                    and _gives_up(run)
+                    and len(run.history.of("writing")) > len(run.history.of("effect"))
+                ),
+                "A cancelled call of add returned as if its write were done. Let CancelledError pass; never swallow it "
+                "(section 1.4).",
+            ),
+            Hint(
+                "tries again when cancelled",
+                lambda run, verdict: verdict.rule == TWICE and _gives_up(run),
+                "When a call is cancelled, its write may be in the store already (section 1.5). Whoever then adds once more "
+                "counts the sale twice. Let CancelledError pass.",
             ),
             Hint(
                 "counts in memory",

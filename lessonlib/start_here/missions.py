@@ -53,7 +53,7 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
             "Load alone is enough. That is why such a defect shows in production and not on your own machine.",
         ),
         Mission(
-            "Put the rule 'a till that gives up blocks nobody' to the test, so that it holds for both systems.",
+            "Put the rule 'a till that gives up blocks nobody' to the test, so that it holds for textbook and pattern.",
             _somebody_gives_up,
             "A rule that was not exercised says nothing. Now it does: a cancelled call leaves the lock behind it open.",
         ),

@@ -7,7 +7,7 @@ PREDICTIONS = {
         "Ann and Ben each greet, take an order, wait 1 s for the card machine, and hand over the goods. What is printed?",
         [
             Option(
-                "all four lines of Ann, then all four of Ben",
+                "all three lines of Ann, then all three of Ben",
                 "That would be so if `gather` ran one after the other. It starts both, and while Ann waits for the card "
                 "machine, the event loop runs Ben.",
             ),
@@ -92,8 +92,8 @@ PREDICTIONS = {
             ),
             Option(
                 "'something failed', then 'drawer closed'",
-                "CancelledError is no Exception (it derives from BaseException), so that `except Exception` does not "
-                "catch it by accident.",
+                "CancelledError is not a subclass of Exception (it derives from BaseException), so that `except Exception` "
+                "does not catch it by accident.",
             ),
             Option(
                 "'drawer closed' only",
@@ -186,7 +186,7 @@ CONCEPTS = {
         "A coroutine of yours runs. At which places can another task change a variable that you both use?",
         [
             Option(
-                "between any two lines",
+                "between any two lines, as threads may: the event loop shares the time out among the tasks",
                 "That is so with threads. Tasks of one event loop take turns, and only at certain places. Do read 1.1.",
             ),
             Option(
@@ -195,7 +195,7 @@ CONCEPTS = {
                 right=True,
             ),
             Option(
-                "nowhere: asyncio runs one task after the other, each to its end",
+                "nowhere: asyncio runs in a single thread, so one task after the other comes to its end",
                 "Then it could not wait for two things at once. Do read 1.1.",
             ),
         ],
@@ -214,32 +214,50 @@ CONCEPTS = {
     "0-3": Choice(
         "Three coroutines run in an `asyncio.TaskGroup`. One of them raises. What becomes of the other two?",
         [
-            Option("they run on to their end", "With `gather` they would. Do read 1.3."),
+            Option(
+                "they run on to their end; then the group raises the error of the one",
+                "A TaskGroup does not leave them alone. Do read 1.3.",
+            ),
             Option(
                 "they are cancelled, and the group waits until they have ended",
                 "You may skip 1.3.",
                 right=True,
             ),
-            Option("they are paused", "There is no such thing in asyncio. Do read 1.3."),
+            Option(
+                "they are paused until somebody has dealt with the error",
+                "There is no such thing in asyncio. Do read 1.3.",
+            ),
         ],
     ),
     "0-4": Choice(
         "`task.cancel()` is called. What does the task notice?",
         [
-            Option("nothing: it is not run any more", "Then nobody would close its files. Do read 1.4."),
+            Option(
+                "nothing: it is not run any more",
+                "Then it could not give back what it holds: files, locks. It does run once more. Do read 1.4.",
+            ),
             Option(
                 "at the `await` where it stands, CancelledError is raised; its `finally` blocks run",
                 "You may skip 1.4.",
                 right=True,
             ),
-            Option("`except Exception` in it is run", "CancelledError is no Exception. Do read 1.4."),
+            Option(
+                "like any error: `except Exception` catches it where the task stands, and then the task goes on",
+                "CancelledError is not a subclass of Exception. Do read 1.4.",
+            ),
         ],
     ),
     "0-5": Choice(
         "`async with asyncio.timeout(1): await client.post(...)` raised TimeoutError. Did the server do what you asked?",
         [
-            Option("no", "The time-out ended your waiting, nothing else. Do read 1.5."),
-            Option("yes", "It may never have got the request. Do read 1.5."),
+            Option(
+                "no: the call was cancelled before the server was done",
+                "The time-out ended your waiting, nothing else. Do read 1.5.",
+            ),
+            Option(
+                "yes: the request was sent, and only the answer was late",
+                "It may never have got the request. Do read 1.5.",
+            ),
             Option("it may have, or not; the time-out does not tell", "You may skip 1.5.", right=True),
         ],
     ),
@@ -271,13 +289,19 @@ CONCEPTS = {
         {0: "That is about what your watch says. The event loop's own clock does move."},
     ),
     "0-8": Choice(
-        "A verdict says “not exercised”. What do you know?",
+        "Ten runs, and in each of them the verdict on “a till that gives up blocks nobody” is “not exercised”. A colleague says: so the counter copes with customers who give up. What do you say?",
         [
-            Option("the rule holds", "This run never put it to the test, so it says nothing of it."),
-            Option("the rule is broken", "Then it would say when, and which records prove it."),
             Option(
-                "nothing: this run never put the rule to the test",
-                "A test that cannot fail proves nothing. Find a plan that does put it to the test.",
+                "yes: ten runs, and the rule was never broken",
+                "It could not break: in none of them did a customer give up.",
+            ),
+            Option(
+                "no: the rule is broken, or it would say that it holds",
+                "Then it would say when, and what was seen.",
+            ),
+            Option(
+                "nobody knows yet: try a plan in which a customer gives up",
+                "A test that cannot fail proves nothing. With `give-up` in the plan the rule holds or breaks, and then you know.",
                 right=True,
             ),
         ],

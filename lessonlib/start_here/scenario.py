@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from lessonlib.errors import LessonError
@@ -19,6 +20,8 @@ from lessonlib.start_here.counter import Counter
 
 TILLS = ("till-1", "till-2", "till-3")
 LANES = ("shop", *TILLS)
+# How long a customer may wait, when search draws it: some leave amid the store's own 4 to 40 ms for a sale.
+PATIENCE_S = (0.005, 0.01, 0.015, 0.02, 0.1, 0.5)
 
 _till: ContextVar[str] = ContextVar("till", default="shop")  # at which till the current task serves
 
@@ -54,6 +57,13 @@ class GiveUp(Fault):
     end_s: float
     target: str
     by_s: float
+
+    @classmethod
+    def sample(cls, random: Random, targets: Mapping[str, tuple[str, ...]], horizon_s: float) -> GiveUp:
+        """Draw one for a search."""
+        start_s = horizon_s * random.randrange(20) / 20
+        end_s = start_s + random.choice((0.1, 0.5, 1.0, 3.0))
+        return cls(start_s, end_s, random.choice(targets["target"]), random.choice(PATIENCE_S))
 
 
 class GaveUp(LessonError):

@@ -55,8 +55,12 @@ class AssembledProcessor:
         for event_type, handler in handlers.items():
             runs.subscribe(event_type, handler)
         self._buffers = [make_buffer(buffer_max, "block") for _ in range(partition_count)]
+        self._batch_size = batch_size
+        self._held = [0] * partition_count  # what batchers have taken and not yet handed over
         self._batchers = [
-            make_batcher(batch_size, processing_window.total_seconds(), partial(runs.handle, number))
+            make_batcher(
+                batch_size, processing_window.total_seconds(), partial(self._handle, runs.handle, number)
+            )
             for number in range(partition_count)
         ]
         self._came = [asyncio.Event() for _ in range(partition_count)]
@@ -64,8 +68,14 @@ class AssembledProcessor:
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """How many events wait, by partition."""
-        return tuple(len(buffer.waiting) for buffer in self._buffers)
+        """How many events wait, by partition: in its buffer, and in its batcher what is above two batches.
+
+        A batcher may hold one batch that waits for its turn and one that fills. More is a second buffer, without a bound.
+        """
+        return tuple(
+            len(buffer.waiting) + max(0, held - 2 * self._batch_size)
+            for buffer, held in zip(self._buffers, self._held, strict=True)
+        )
 
     def partition_of(self, event: Event | Mapping[str, Any]) -> int:
         """Return the partition to which an event belongs."""
@@ -90,10 +100,16 @@ class AssembledProcessor:
         for batcher in self._batchers:
             await batcher.close()
 
+    async def _handle(self, handle: Callable[[int, Any], Awaitable[None]], number: int, batch: Any) -> None:
+        events = list(batch)
+        self._held[number] -= len(events)
+        await handle(number, events)
+
     async def _carry(self, number: int) -> None:
         buffer, batcher, came = self._buffers[number], self._batchers[number], self._came[number]
         while True:
             for entry in buffer.take(1):
+                self._held[number] += 1
                 await batcher.add(entry)
             if not buffer.waiting:
                 if buffer.closed:

@@ -20,6 +20,7 @@ from lessonlib.stream_processing import rules
 from lessonlib.stream_processing.aggregation import LateEvent
 from lessonlib.stream_processing.assembled import AssembledProcessor
 from lessonlib.stream_processing.departures import AIRPORTS
+from lessonlib.stream_processing.murmur import murmur2
 from lessonlib.stream_processing.mystery import SharedWatermark
 from lessonlib.stream_processing.scenario import BATCHES, GROUP, RESTORE, WINDOWS, mystery
 from lessonlib.stream_processing.windows import Window
@@ -125,7 +126,33 @@ def _as_kafka(partition_of: Any) -> Finding | None:
     )
 
 
+def _in_utf8(partition_of: Any) -> Finding | None:
+    for key in ("Zürich", "東京-7"):
+        right = (murmur2(key.encode()) & 0x7FFFFFFF) % 1000
+        try:
+            got = partition_of(_about(key), 1000)
+        except UnicodeError as error:
+            got = type(error).__name__
+        if got != right:
+            return Finding(
+                "The partition is the one that Kafka's Java client would choose.",
+                f"Of 1000 partitions, key {key!r} belongs to {right}; partition_of said {got}.",
+                hint="Kafka hashes the UTF-8 bytes of a key, and 'ü' has two of them. `key.encode()` gives UTF-8.",
+                rung=PSEUDOCODE,
+            )
+    return None
+
+
 def _without_subject(partition_of: Any) -> Finding | None:
+    again = [partition_of(_about("", id_="announcement-1"), 1000) for _ in range(20)]
+    if len(set(again)) > 1:
+        return Finding(
+            "An event that is about nothing in particular goes where its id decides.",
+            f"The same event came twenty times, and went to {len(set(again))} partitions.",
+            hint="Chance (or a counter) sends a repeat of the event elsewhere, where nobody knows it. Fall back to event['id'] "
+            "as the key.",
+            rung=PSEUDOCODE,
+        )
     spread = {partition_of(_about("", id_=f"announcement-{n}"), 1000) for n in range(50)}
     if len(spread) > 25:
         return None
@@ -158,7 +185,7 @@ class _Trial:
     def __init__(self, answer: Any, size_max: int, window_s: float, *, work_s: float = 0.0) -> None:
         self.batches: list[tuple[float, list[Any]]] = []
         self.done: list[Any] = []
-        self.at_once = self.at_once_max = 0
+        self.at_once = self.at_once_max = self.added = 0
         self._work_s = work_s
         self.batcher = answer(size_max, window_s, self._handle)
 
@@ -174,11 +201,14 @@ class _Trial:
             self.at_once -= 1
 
     async def add_at(self, *times_s: float) -> None:
-        """Add event n at the n-th of these times."""
+        """Add event n at the n-th of these times, and without any pause where two are the same."""
         began_s = asyncio.get_running_loop().time()
         for number, time_s in enumerate(times_s):
-            await asyncio.sleep(max(0.0, began_s + time_s - asyncio.get_running_loop().time()))
+            rest_s = began_s + time_s - asyncio.get_running_loop().time()
+            if rest_s > 0:
+                await asyncio.sleep(rest_s)
             await self.batcher.add(number)
+            self.added += 1
 
 
 def _tried(
@@ -227,6 +257,10 @@ def _by_size(batcher: Any) -> Finding | None:
     hint = ""
     if not trial.batches:
         hint = "Nobody looked at how many events wait when one was added."
+    elif max(sizes) > 4:
+        hint = (
+            "Handing over was left to a task that had not begun when the next events came. Await it in add."
+        )
     elif max(sizes) > 3:
         hint = "Hand over when the list *has* size_max events, not when it has more."
     elif sizes and max(sizes) < 3:
@@ -301,6 +335,74 @@ def _one_at_a_time(batcher: Any) -> Finding | None:
             rung=PSEUDOCODE,
         )
     return None
+
+
+def _crowded(batcher: Any) -> Finding | None:
+    async def main() -> _Trial:
+        trial = _Trial(batcher, 3, 60.0, work_s=1.0)
+        adding = [asyncio.create_task(trial.batcher.add(number)) for number in range(10)]
+        await asyncio.sleep(100)
+        await asyncio.gather(*adding)
+        return trial
+
+    trial = _in_laboratory(main)
+    if max((len(events) for _, events in trial.batches), default=0) > 3:
+        return Finding(
+            "No batch holds more than size_max events.",
+            f"With size_max=3, ten producers added one event each at once: {_shown(trial.batches)}.",
+            hint="The batch was taken only when the one before it had been handled, and until then others were added. "
+            "Take it first, then wait for the lock.",
+            rung=PSEUDOCODE,
+        )
+    handed = [event for _, events in trial.batches for event in events]
+    if handed == list(range(10)):
+        return None
+    return Finding(
+        "Every event is handed over once, in the order in which it came.",
+        f"With size_max=3, ten producers added one event each at once, and {handed} were handed over.",
+    )
+
+
+def _slows_down(batcher: Any) -> Finding | None:
+    async def main() -> _Trial:
+        trial = _Trial(batcher, 3, 60.0, work_s=1000.0)
+        await asyncio.wait([asyncio.create_task(trial.add_at(*(0.0,) * 30))], timeout=10)
+        return trial
+
+    added = _in_laboratory(main).added
+    if added <= 6:  # a batch that is handled, and one that waits
+        return None
+    return Finding(
+        "While one batch is handled and the next one is full, add waits.",
+        f"With size_max=3 and a handler that is busy for 1000 s, {added} of 30 events were added one after the other.",
+        hint="Nothing slows down whoever adds: the batch is handed over by a task (or a queue without a bound) for which "
+        "nobody waits, and the memory fills. Await the handing over in add.",
+        rung=PSEUDOCODE,
+    )
+
+
+def _closed_meanwhile(batcher: Any) -> Finding | None:
+    async def main() -> tuple[list[Any], list[Any]]:
+        trial = _Trial(batcher, 10, 1.0, work_s=2.0)
+        await trial.add_at(0.0, 0.0)
+        await asyncio.sleep(1.5)
+        await trial.batcher.close()
+        at_close = list(trial.done)
+        await asyncio.sleep(30)
+        return at_close, list(trial.done)
+
+    at_close, later = _in_laboratory(main)
+    if at_close == later == [0, 1]:
+        return None
+    return Finding(
+        "close() returns when everything has been handled.",
+        "With a window of 1 s and a handler that takes 2 s, close() was called at 1.5 s, in the middle of the batch, and "
+        + ("returned before it was done." if later == [0, 1] else f"of [0, 1] was handled {later}."),
+        hint="Nothing waits any more, but a batch is being handled. Wait for the lock all the same."
+        if later == [0, 1]
+        else "close() broke off a batch in the hands of the timer's task. Cancel a timer only while it sleeps.",
+        rung=PSEUDOCODE,
+    )
 
 
 def _drains(batcher: Any) -> Finding | None:
@@ -385,12 +487,14 @@ def _tumbling(answer: Any) -> Finding | None:
 
 
 # (time, size, slide, starts): Flink's SlidingEventTimeWindowsTest, and a size that is no multiple of the slide.
-_SLIDING = (
+_SLIDING: tuple[tuple[int, int, int, tuple[int, ...]], ...] = (
     (0, 5000, 1000, (-4000, -3000, -2000, -1000, 0)),
     (4999, 5000, 1000, (0, 1000, 2000, 3000, 4000)),
     (4, 5, 2, (0, 2, 4)),
     (5, 5, 2, (2, 4)),
     (7, 10, 10, (0,)),
+    (13, 5, 10, (10,)),
+    (17, 5, 10, ()),  # between two windows
 )
 
 
@@ -401,7 +505,9 @@ def _sliding(answer: Any) -> Finding | None:
         if got == right:
             continue
         hint = ""
-        if sorted(got) == right:
+        if not right:
+            hint = "With a slide above the size there are gaps between the windows, and this time is in one: it is in no window."
+        elif sorted(got) == right:
             hint = "The windows are right; give the earliest first."
         elif (time_s - size_s, time_s) in got:
             hint = f"The window that ends at {time_s} does not hold an event at {time_s}: its end is outside."
@@ -459,6 +565,34 @@ def _sessions(answer: Any) -> Finding | None:
     return None
 
 
+def _leaves_the_list(answer: Any) -> Finding | None:
+    given = [30, 1, 15]
+    answer.sessions(given, 10)
+    if given == [30, 1, 15]:
+        return None
+    return Finding(
+        "The caller's list stays as it was.",
+        f"times_s was [30, 1, 15], and is {given!r:.50} after sessions(times_s, 10).",
+        hint="list.sort() and pop() change the list of whoever called. sorted(times_s) makes a new one.",
+    )
+
+
+def _are_pairs(answer: Any) -> Finding | None:
+    found = {
+        "tumbling(7, 5)": answer.tumbling(7, 5),
+        "sliding(7, 5, 5)": answer.sliding(7, 5, 5)[0],
+        "sessions([7], 5)": answer.sessions([7], 5)[0],
+    }
+    for call, window in found.items():
+        if not isinstance(window, tuple):
+            return Finding(
+                "A window is a pair (start, end).",
+                f"{call} gave a {type(window).__name__}: {window!r:.40}.",
+                hint="A window becomes the key of a dict of counts, which a list cannot be. Write (start, end), a tuple.",
+            )
+    return None
+
+
 class _Assigner:
     """The learner's tumbling windows, as the scenario wants them."""
 
@@ -496,7 +630,6 @@ def _closes(answer: Any) -> Finding | None:
             required,
             f"{where}: the event of 12 s closed [0, 10), so its watermark was above 7.",
             hint="The watermark stays delay_s behind the latest event, to give the stragglers their time.",
-            rung=LOOK,
         )
     if seen[14] or seen[3]:
         return Finding(required, f"{where}: [0, 10) was reported before an event of 15 s had come.")
@@ -549,7 +682,10 @@ def _late(answer: Any) -> Finding | None:
         return Finding(
             required,
             f"[0, 10) had been reported; then an event of 5 s came, and {again!r:.50} was reported.",
-            hint="A result that others have read was changed behind their backs. Hand the event to `late`.",
+            hint="The event was called late, and its window reported once more all the same: it is still there. Take a window "
+            "out (`pop`) when you report it."
+            if counter.late
+            else "A result that others have read was changed behind their backs. Hand the event to `late`.",
         )
     if not counter.late:
         rest = _pairs(counter.mine.end() or ())
@@ -670,9 +806,16 @@ def _first_in_first_out(answer: Any) -> Finding | None:
         got = "put waited, although there was room"
     if got == [[0, 1, 2], [3], []]:
         return None
+    hint = ""
+    if got[0] == [0, 1, 2, 3]:
+        hint = "It gave all that waited, whatever the count. A batch would have no bound: take min(count, how many wait)."
+    elif got[0] in ([3, 2, 1], [1, 2, 3]):
+        hint = "It gave the newest. Take from the left: popleft()."
     return Finding(
         "take(count) gives up to count of the items that wait, oldest first, and never waits itself.",
         f"With 0, 1, 2, 3 put in, three times take(3) gave {got!r:.70}.",
+        hint=hint,
+        rung=PSEUDOCODE,
     )
 
 
@@ -686,6 +829,10 @@ def _waits(answer: Any) -> Finding | None:
         depth = len(buffer.waiting)
         if third.done():
             problem = third.exception()
+            if len(buffer.waiting) == 3:
+                more = [asyncio.create_task(buffer.put(number)) for number in range(3, 9)]
+                await asyncio.wait(more, timeout=1)
+                depth = len(buffer.waiting)
             return (
                 (f"raised {type(problem).__name__}" if problem else "returned"),
                 depth,
@@ -707,7 +854,9 @@ def _waits(answer: Any) -> Finding | None:
     if (how, items) == ("waited", [0, 1, 2]):
         return None
     hint = ""
-    if depth > 2:
+    if depth == 3:
+        hint = "One too many: with size_max items in it, it is full. Compare with >=, not with >."
+    elif depth > 2:
         hint = "Nothing bounds it. Whoever is faster than the worker fills the memory, and only later does anyone notice."
     elif how == "returned":
         hint = "An item was dropped, and nobody was told. Here no event may be lost: let the producer wait."
@@ -768,6 +917,58 @@ def _crowd(answer: Any) -> Finding | None:
     return None
 
 
+def _nothing_taken(answer: Any) -> Finding | None:
+    async def main() -> int:
+        buffer = answer(2)
+        for number in range(3):
+            await asyncio.wait([asyncio.create_task(buffer.put(number))], timeout=1)
+        nothing = list(buffer.take(0))
+        await asyncio.sleep(1)
+        return len(nothing) + len(buffer.waiting)
+
+    depth = _in_laboratory(main)
+    if depth <= 2:
+        return None
+    return Finding(
+        "However often a producer is woken, never more than size_max items wait.",
+        f"A buffer of 2 was full and a producer waited; after take(0) there were {depth} items.",
+        hint="take(0) woke the producer and made no room. To be woken is not to have room: look again after each wake, with "
+        "`while` in place of `if`.",
+    )
+
+
+def _newcomer(answer: Any) -> Finding | None:
+    async def main() -> list[Any]:
+        buffer = answer(1)
+        await buffer.put(0)
+        waits = asyncio.create_task(buffer.put(1))
+        await asyncio.sleep(1)
+        got: list[Any] = []
+
+        async def takes_and_brings() -> None:
+            got.extend(buffer.take(1))
+            await buffer.put(2)
+
+        comes = asyncio.create_task(takes_and_brings())
+        for _ in range(3):
+            await asyncio.sleep(1)
+            got.extend(buffer.take(1))
+        for task in (waits, comes):
+            task.cancel()
+        return got
+
+    got = _in_laboratory(main)
+    if got == [0, 1, 2]:
+        return None
+    return Finding(
+        "Producers get their turn in the order in which they came.",
+        f"Item 1 had waited for a second; item 2 came right after take(1). They got in as {got[1:]}.",
+        hint="The newcomer found room and walked past those who wait, before the one that was woken could run. Let everybody "
+        "through the same door: an asyncio.Lock around the waiting *and* the append.",
+        rung=PSEUDOCODE,
+    )
+
+
 def _shuts(answer: Any) -> Finding | None:
     async def main() -> list[str]:
         buffer = answer(1)
@@ -792,6 +993,8 @@ def _shuts(answer: Any) -> Finding | None:
         hint += "after you have waited, too."
     elif "waits still" in got:
         hint = "Nobody woke those who waited. In close(), set the event that they wait for."
+    elif got[3] == "[]":
+        hint = "close() threw away what was in. Those events had been taken, and their producers believe in them: leave them."
     return Finding(
         "After close(), put raises StreamClosed, also in those who wait; what is in can still be taken.",
         f"Two producers waited at close(), a third came after it: {', '.join(got[:3])}; taken was {got[3]}.",
@@ -981,6 +1184,32 @@ def _any_crash(answer: Any) -> Finding | None:
     )
 
 
+def _each_save(answer: Any) -> Finding | None:
+    async def main() -> tuple[int, Any, dict[str, int]] | None:
+        disk = MemoryDisk()
+        counter = answer(disk)
+        await counter.restore()
+        for number, airline in enumerate(_LOG):
+            counter.count(number, airline)
+            await counter.save()
+            again = answer(disk)
+            offset = await again.restore()
+            if (offset, sum(again.counts.values())) != (number + 1, number + 1):
+                return number + 1, offset, dict(again.counts)
+        return None
+
+    found = _in_laboratory(main)
+    if found is None:
+        return None
+    saved, offset, counts = found
+    return Finding(
+        "After each save() a crash loses nothing of what has been counted.",
+        f"After each departure came save() and a new process. After save() number {saved} restore() returned {offset!r:.40}, "
+        f"with the counts {counts!r:.60}.",
+        hint="This save() did not write what there was to keep. When to save is the caller's decision: each save() writes.",
+    )
+
+
 def _twice_delivered(answer: Any) -> Finding | None:
     async def main() -> dict[str, int]:
         counter = answer(MemoryDisk())
@@ -1065,7 +1294,13 @@ def _diagnosis(answer: Any) -> Finding | None:
         return Finding("diagnose() returns (rule, record, line).", f"It returned {given!r:.80}.")
     rule, number, line = given
     if rule not in [v.rule for v in run.verdicts]:
-        return Finding("The rule is named as the verdicts name it.", f"There is no rule {rule!r:.60}.")
+        names = "; ".join(repr(v.rule) for v in run.verdicts)
+        return Finding(
+            "The rule is named as the verdicts name it.",
+            f"There is no rule {rule!r:.80}.",
+            hint=f"To the letter, without a capital and a full stop. The rules of this run: {names}.",
+            rung=LOOK,
+        )
     if rule != PROMISE:
         return Finding(
             "The broken rule is named.",
@@ -1244,6 +1479,7 @@ EXERCISES: dict[str, Exercise] = {
             ("the same key in another process", _same_everywhere),
             ("several events about one aircraft", _by_entity),
             ("four keys beside Kafka's own partitions", _as_kafka),
+            ("keys with letters beyond ASCII", _in_utf8),
             ("events about nothing", _without_subject),
         ),
         cases=(
@@ -1267,7 +1503,7 @@ EXERCISES: dict[str, Exercise] = {
             "```\n"
             "add:\n"
             "    append the event\n"
-            "    if there are size_max: flush\n"
+            "    if there are size_max: await flush\n"
             "    else if it is the first: start the timer\n"
             "\n"
             "timer:\n"
@@ -1292,7 +1528,10 @@ EXERCISES: dict[str, Exercise] = {
             ("three events within the window", _by_time),
             ("a batch soon after one that was full", _old_timer),
             ("a handler that takes 2 s", _one_at_a_time),
+            ("ten producers at once", _crowded),
+            ("a handler that is busy for long", _slows_down),
             ("closing with three events left", _drains),
+            ("closing while a batch is handled", _closed_meanwhile),
         ),
         cases=(
             Case("a good day", rules=(TAKEN, KEY_ORDER, PROMPT)),
@@ -1348,8 +1587,10 @@ EXERCISES: dict[str, Exercise] = {
         shown_part='as_part("2.3", {})',
         probes=(
             ("ten tumbling windows, most of them Flink's own tests", _tumbling),
-            ("five times in sliding windows", _sliding),
+            ("seven times in sliding windows", _sliding),
             ("seven sets of sessions, one of them Beam's", _sessions),
+            ("the list that sessions is given", _leaves_the_list),
+            ("what a window is made of", _are_pairs),
         ),
         cases=(
             Case(
@@ -1420,8 +1661,9 @@ EXERCISES: dict[str, Exercise] = {
         ladder=(
             '`BATCHES.run("textbook", plan="1s..3s slow-handler departed by 2s")`: how many events wait at most, '
             "and what was the bound?",
-            "`put` waits on an `asyncio.Event` that `take` and `close` set. Whoever wakes must look again, since another "
-            "may have been faster. A lock around the waiting lets producers in one by one, in the order in which they came.",
+            "`put` waits on an `asyncio.Event` that `take` and `close` set. The `while` guards the bound: to be woken "
+            "is not to have room (`take(0)` wakes too), so look again. The lock guards the order: without it, one who comes "
+            "right after a `take` walks past those who have waited.",
             "```\n"
             "put:\n"
             "    under the lock:\n"
@@ -1442,6 +1684,8 @@ EXERCISES: dict[str, Exercise] = {
             ("in and out again", _first_in_first_out),
             ("a third item for a buffer of two", _waits),
             ("ten producers at once", _crowd),
+            ("take(0), which makes no room", _nothing_taken),
+            ("a producer that comes right after take(1)", _newcomer),
             ("closing while producers wait", _shuts),
             ("a producer that gives up", _gives_up),
         ),
@@ -1493,6 +1737,7 @@ EXERCISES: dict[str, Exercise] = {
         probes=(
             ("a good day, and a restart after it", _good_day),
             ("a crash after each write there is", _any_crash),
+            ("a new process after each save()", _each_save),
             ("departures that are delivered again", _twice_delivered),
             ("two hundred checkpoints", _stays_small),
         ),
@@ -1515,10 +1760,12 @@ EXERCISES: dict[str, Exercise] = {
         title="diagnose",
         points=20,
         ladder=(
-            "Print `mystery()` and read its verdicts. The broken one names two records: where the event arrived, and "
-            "where it was called late. From which airport did it come, and of what hour was it?",
+            "Print `mystery()` and read its verdicts. The broken one names an event by its number, and the time at which it was "
+            "called late. Find that number among `run.history.of('arrived')`: from which airport did it come, and of what "
+            "hour was it?",
             "An event is late when the watermark has passed the end of its window. So find the first watermark at or "
-            "past that end, and see whose event stands just before it in the history.",
+            "past that end. Whose event moved it? Go back from there to the last record of kind `arrived`: the records of kind "
+            "`result` in between are only what that same event closed.",
             "```\n"
             "late = the number of the event that was called late\n"
             "its time = time_s of the record of kind 'arrived' with that number\n"

@@ -9,6 +9,14 @@ TERMS = {
         "Apache Pulsar": "partition of a partitioned topic",
         "Flink": "subtask of a keyed stream",
     },
+    "partitioner": {
+        "Kafka": "partitioner",
+        "NATS JetStream": "subject mapping with `partition(n, …)`",
+        "RabbitMQ": "routing strategy of a super stream",
+        "Apache Pulsar": "message router",
+        "Flink": "`KeySelector` and key groups",
+    },
+    "processing window": {"Kafka": "`linger.ms`", "Flink": "`execution.buffer-timeout`"},
     "batch": {
         "Kafka": "record batch (`batch.size`, `linger.ms`)",
         "NATS JetStream": "batch of a pull request",
@@ -56,8 +64,10 @@ TERMS = {
         "RabbitMQ": "single active consumer, one for each partition of a super stream",
         "Apache Pulsar": "subscription of type Failover or Key_Shared",
     },
+    "coordinator": {"Kafka": "group coordinator", "Flink": "JobManager"},
     "rebalance": {"Kafka": "rebalance", "Kafka Streams": "rebalance", "Flink": "rescaling"},
     "sticky assignment": {"Kafka": "`CooperativeStickyAssignor`"},
+    "warm copy": {"Kafka Streams": "standby replica (`num.standby.replicas`)"},
     "epoch": {
         "Kafka": "generation of the group; epoch of a producer or a leader",
         "Apache Pulsar": "epoch of an exclusive producer",
@@ -65,6 +75,7 @@ TERMS = {
     },
     "consistent hashing": {"Apache Pulsar": "bundles of a namespace; consistent hashing in Key_Shared"},
     "weight": {},
+    "fair share": {},
     "hot key": {"Kafka": "skewed key, hot partition", "Flink": "data skew"},
 }
 

@@ -154,9 +154,9 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
             "The producer waits: look at how much longer the pattern's run takes. That is backpressure.",
         ),
         Mission(
-            f"Make one key so hot that its partition gets at least {HOT_FAIR:g} times its fair share.",
+            f"Make one key so hot that in the pattern its partition gets at least {HOT_FAIR:g} times its fair share.",
             _one_partition_has_it_all,
-            "No rule breaks, and the other workers have little to do. More partitions would not help: a key has one.",
+            "No rule of the pattern breaks, and the other workers have little to do. More partitions would not help: a key has one. The textbook's load is even, since it scatters the key.",
         ),
     ),
     "2-2": (
@@ -174,8 +174,8 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
         Mission(
             "Let an airport fall silent, and have the others' windows reported all the same.",
             _past_an_idle_source,
-            "After a while of silence a source is idle and no longer counts for the minimum. Set idle_min to 0 to see the "
-            "other side: everything waits.",
+            "After a while of silence a source is idle and no longer counts for the minimum. With idle_min at 0 you "
+            "have seen the other side: everything waits.",
         ),
     ),
     "2-3": (

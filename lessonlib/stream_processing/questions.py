@@ -38,8 +38,8 @@ PREDICTIONS = {
                 "That is what a processing window is for. Look for the line of the textbook that reads it.",
             ),
             Option(
-                "a few in each partition: whatever was left when no batch became full any more",
-                "Up to four in each partition. They wait for an event that would fill the batch, and it never comes.",
+                "up to four in each partition: whatever was left when no batch became full any more",
+                "Three, two, none and two. They wait for an event that would fill the batch, and it never comes.",
                 right=True,
             ),
             Option(
@@ -152,7 +152,8 @@ PREDICTIONS = {
             ),
             Option(
                 "none of them is closed until LGA speaks again",
-                "The watermark is the minimum, and LGA's stands still. One silent source holds up all the others.",
+                "The watermark is the minimum, and LGA's stands still. One silent source holds up all the others. In this run LGA "
+                "never spoke again: it was the stream's end that reported them.",
                 right=True,
             ),
             Option(

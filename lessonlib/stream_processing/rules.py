@@ -6,7 +6,7 @@ BATCHES: `configured` (buffer, batch_size, window_s, work_s); `invoke`, `ok`, ..
 `seq`, `kind` and, for a poison event, `poison`; `placed` (key, partition, incarnation); `handled` (number, key, seq);
 `depth` (partition, depth); `shed` (number) for an event that was dropped on purpose; letters in "dead-letters".
 
-WINDOWS: `configured` (size_s, delay_s, idle_s, speed, sources); `arrived` (number, key, time_s, source); `result` (key,
+WINDOWS: `configured` (size_s, delay_s, idle_s, began_s, speed, sources); `arrived` (number, key, time_s, source); `result` (key,
 start_s, end_s, value); `late` (number); `watermark` (value_s); `ended`.
 
 RESTORE: `written` to "log"; `replaced` of "checkpoint" (offsets and state), or of "state" and "offsets".
@@ -60,7 +60,8 @@ def gone(history: History) -> set[str]:
 
 def _in_a_row(numbers: list[int]) -> str:
     shown = ", ".join(map(str, numbers[:5]))
-    return shown + (f" and {len(numbers) - 5} others" if len(numbers) > 5 else "")
+    more = len(numbers) - 5
+    return shown + (f" and {more} other{'s' * (more > 1)}" if more > 0 else "")
 
 
 # ---- Keys, batches, backpressure -------------------------------------------------------------------------
@@ -377,6 +378,11 @@ def reports_in_time(history: History) -> Verdict:
     late = by_number(history.of("late"))
     judged = idle = 0
     size = setting["size_s"]
+
+    def arrives_s(t_us: int) -> float:
+        """The stream's own time at a moment of the run."""
+        return float(setting["began_s"] + t_us / 1e6 * setting["speed"])
+
     for record in history.of("arrived"):
         start = record.data["time_s"] // size * size
         cell = (record.data["key"], start, start + size)
@@ -392,7 +398,7 @@ def reports_in_time(history: History) -> Verdict:
         if reported.get(cell, ended.t_us) > limit_us:
             return broken(
                 f"{cell[0]}, {_clock(start)} to {_clock(start + size)}: every source that was not idle had passed it at "
-                f"{seconds(due_us)}, and it was reported at {seconds(reported.get(cell, ended.t_us))}.",
+                f"{_clock(arrives_s(due_us))}, and it was reported at {_clock(arrives_s(reported.get(cell, ended.t_us)))}.",
                 record,
                 at_us=limit_us,
             )
@@ -609,8 +615,12 @@ def fewest_moves(partition_count: int, members: list[str], before: Mapping[str, 
 
 @rule("a rebalance is even and moves as few partitions as it must")
 def moves_few(history: History) -> Verdict:
-    """Each partition has one reader, no reader two more than another, and no spread would have moved fewer."""
+    """Each partition has one reader, no reader two more than another, and no spread would have moved fewer.
+
+    While a group gathers, nothing has been read yet, and a move costs nothing: moves count from the first save on.
+    """
     judged = moved = 0
+    first = next((r for r in history.of("replaced") if _kept(r) is not None), None)
     for record in history.of("assigned"):
         members, count = record.data["members"], record.data["partitions"]
         before, after = record.data["before"], record.data["after"]
@@ -620,6 +630,8 @@ def moves_few(history: History) -> Verdict:
         sizes = [len(after.get(m, ())) for m in members]
         if max(sizes) - min(sizes) > 1:
             return broken(f"The shares are uneven: {dict(zip(members, sizes, strict=True))}.", record)
+        if first is None or record.t_us < first.t_us:
+            continue
         reader = {p: m for m, partitions in after.items() for p in partitions}
         moves = sum(reader[p] != m for m, partitions in before.items() for p in partitions)
         must = fewest_moves(count, members, before)

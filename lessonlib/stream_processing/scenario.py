@@ -302,7 +302,14 @@ BATCHES = Scenario(
         _param("batch_size", 5, 1, 1_000, "events", "How many events make a full batch."),
         _param("window_ms", 500, 1, 60_000, "ms", "How long a batch waits for more events."),
         _param("buffer", 10, 1, 10_000, "events", "How many may wait for a partition: at least a batch."),
-        _param("work_ms", 2, 0, 1_000, "ms", "How long an event takes to be handled."),
+        _param(
+            "work_ms",
+            2,
+            0,
+            1_000,
+            "ms",
+            "How long a handler works on one event; faults of kind slow-handler come on top.",
+        ),
     ),
     faults=(HandlerError, SlowHandler, Poison, HotKey, Burst, Deploy, Pause, SlowNode, SlowDisk, FailingDisk),
     rules=(
@@ -469,7 +476,14 @@ WINDOWS = Scenario(
     },
     params=(
         _param("flights", 900, 1, FLIGHTS_MAX, "flights", FLIGHTS),
-        _param("speed", 3600, 60, 36_000, "s/s", "Seconds of the stream in a second of virtual time."),
+        _param(
+            "speed",
+            3600,
+            60,
+            36_000,
+            "s/s",
+            "How many seconds of the stream pass in one second of the run: 3600 makes it an hour.",
+        ),
         _param("size_min", 60, 1, 1_440, "min", "How long a window is."),
         _param(
             "delay_min",
@@ -479,7 +493,14 @@ WINDOWS = Scenario(
             "min",
             "How far behind its source's latest an event may be: the watermark's delay.",
         ),
-        _param("lateness_min", 0, 0, 600, "min", "How long after that a window can still be corrected."),
+        _param(
+            "lateness_min",
+            0,
+            0,
+            600,
+            "min",
+            "Allowed lateness: how long after its first report a window is kept, and corrected by those that are late.",
+        ),
         _param(
             "idle_min", 120, 0, 1_440, "min", "How long a source is silent until it is idle; 0 for never."
         ),
@@ -714,7 +735,14 @@ GROUP = Scenario(
         _param("rate_per_s", 30, 1, 10_000, "events/s", "How many departures are logged in a second."),
         _param("partitions", 6, 1, 64, "partitions", "Partitions of the topic."),
         _param("workers", 3, 1, WORKERS_MAX, "workers", "Members of the group."),
-        _param("work_ms", 1, 0, 1_000, "ms", "How long a worker takes for an event."),
+        _param(
+            "work_ms",
+            1,
+            0,
+            1_000,
+            "ms",
+            "How long a worker works on one event; faults of kind slow-handler come on top.",
+        ),
     ),
     faults=(*WORLD_FAULTS, OneWayPartition, SlowHandler, HandlerError, HotKey),
     rules=(

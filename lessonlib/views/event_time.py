@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
 
 from lessonlib.lab.history import Record
 from lessonlib.lab.scenario import Run
@@ -11,7 +13,7 @@ from lessonlib.views.fault_strip import FaultStrip
 from lessonlib.views.legend import Legend, Sample
 from lessonlib.views.picture import Picture, ViewError, listing, name_of, one
 from lessonlib.views.reading import strikes
-from lessonlib.views.svg import BLUE, GREEN, GREY, INK, PURPLE, RED, RULE, WIDTH, Sheet, shorten
+from lessonlib.views.svg import BLUE, GREEN, GREY, INK, PANEL, PURPLE, RED, RULE, WIDTH, Sheet, shorten
 
 _HEIGHT = 300.0
 _BANDS_MAX = 40
@@ -99,22 +101,34 @@ def windows(run: Run, *, start_s: float | None = None, end_s: float | None = Non
             "late: its window was closed",
             lambda s, x, yy: s.path(f"M{x} {yy}{_CROSS}", stroke=RED, stroke_width="2"),
         )
-    flags = ""
-    for begin, end in bands:
-        if axis.shows(reports[begin, end]):
-            x = axis.x(reports[begin, end])
-            flags += f"M{x:.1f} {y(begin):.1f}V{y(end):.1f}M{x:.1f} {y(end):.1f}l7 3.5l-7 3.5z"
-    sheet.path(flags, stroke=INK, fill=INK, stroke_width="1.2")
-    if flags:
-        legend.note(
-            "window reported",
-            lambda s, x, yy: s.path(f"M{x - 3} {yy + 5}v-10l7 3.5l-7 3.5z", stroke=INK, fill=INK),
-        )
+    ended = _ended_us(run)
+    for said, fill, by_end in (
+        ("window reported", INK, False),
+        ("reported by the stream's end", PANEL, True),
+    ):
+        flags = ""
+        for begin, end in bands:
+            if axis.shows(reports[begin, end]) and (reports[begin, end] >= ended) == by_end:
+                x = axis.x(reports[begin, end])
+                flags += f"M{x:.1f} {y(begin):.1f}V{y(end):.1f}M{x:.1f} {y(end):.1f}l7 3.5l-7 3.5z"
+        sheet.path(flags, stroke=INK, fill=fill, stroke_width="1.2")
+        if flags:
+            legend.note(said, partial(_flag, fill=fill))
     foot = legend.draw(sheet, bottom + 24)
     told = [f"{title}, {clock(start_us)} to {clock(end_us)} of virtual time."]
     told += _tell(run, shown, late, reports, end_us)
     told += [f"Fault: {s.text}." for s, *_ in strip.placed] or ["No fault struck."]
     return sheet.finish(title, told, foot + 8)
+
+
+def _flag(sheet: Sheet, x: float, y: float, fill: str) -> None:
+    sheet.path(f"M{x - 3} {y + 5}v-10l7 3.5l-7 3.5z", stroke=INK, fill=fill)
+
+
+def _ended_us(run: Run) -> float:
+    """Return when the stream ended; what is reported from then on, the end has reported."""
+    ended = run.history.of("ended").first()
+    return ended.t_us if ended is not None else inf
 
 
 def of_day(time_s: float, latest_s: float) -> str:
@@ -216,5 +230,8 @@ def _tell(
     else:
         lines.append("There is no watermark.")
     done = [span for span, t_us in reports.items() if t_us <= end_us]
-    lines.append(f"{len(done)} windows were reported.")
+    at_end = sum(reports[span] >= _ended_us(run) for span in done)
+    lines.append(
+        f"{len(done)} windows were reported" + (f", {at_end} of them by the stream's end." if at_end else ".")
+    )
     return lines

@@ -86,7 +86,7 @@ def load(
             legend.note("other keys", lambda s, x, yy: s.box(x - 8, yy - 5, 16, 10, BLUE))
             if is_hot:
                 legend.note(
-                    "a hot key: it alone has half of a fair share or more",
+                    "a hot key: the partition's largest, with half of a fair share or more",
                     lambda s, x, yy: s.box(x - 8, yy - 5, 16, 10, s.hatch("failed"), stroke=RED),
                 )
             else:
@@ -102,7 +102,7 @@ def load(
     )
     sheet.path(f"M{left} {top - 4:.1f}V{y:.1f}", stroke=RULE)
     bottom = legend.draw(sheet, y + 4)
-    return sheet.finish(title, _tell(title, pairs, totals, tops, mean), bottom + 8)
+    return sheet.finish(title, _tell(title, pairs, totals, loads, mean), bottom + 8)
 
 
 def _read(source: Any, kind: str) -> tuple[list[tuple[str, int]], int, str]:
@@ -122,7 +122,7 @@ def _read(source: Any, kind: str) -> tuple[list[tuple[str, int]], int, str]:
 
 
 def _tell(
-    title: str, pairs: Sequence[tuple[str, int]], totals: list[int], tops: list[tuple[str, int]], mean: float
+    title: str, pairs: Sequence[tuple[str, int]], totals: list[int], loads: list[dict[str, int]], mean: float
 ) -> list[str]:
     keys = len({key for key, _ in pairs})
     lines = [
@@ -134,7 +134,12 @@ def _tell(
         f"Most in partition {fullest}: {totals[fullest]} ({totals[fullest] / mean:.1f} times a fair share); fewest in "
         f"partition {emptiest}: {totals[emptiest]}."
     )
-    hot = [f"{key} ({most} events, partition {p})" for p, (key, most) in enumerate(tops) if most >= mean / 2]
+    hot = [
+        f"{key} ({count} events, partition {p})"
+        for p, keys_there in enumerate(loads)
+        for key, count in sorted(keys_there.items(), key=lambda item: (-item[1], item[0]))
+        if count >= mean / 2
+    ]
     lines.append(f"Hot keys: {listing(hot)}." if hot else "No key is hot.")
     places: dict[str, set[int]] = {}
     for key, partition in pairs:

@@ -21,7 +21,15 @@ def waiting(runs: Run | Iterable[Run]) -> Table:
     """
     found = several(runs)
     names = _names(found)
-    head = ["Run", "Events", "Late", "Share", "Windows", "Waited for (median)", "Waited for (longest)"]
+    head = [
+        "Run",
+        "Events",
+        "Late",
+        "Share",
+        "Reported before the end",
+        "Waited for (median)",
+        "Waited for (longest)",
+    ]
     body, told = [], []
     for name, run in zip(names, found, strict=True):
         arrived, late = len(run.history.of("arrived")), len(run.history.of("late"))
@@ -38,8 +46,8 @@ def waiting(runs: Run | Iterable[Run]) -> Table:
         ]
         body.append([cell(escape(name), "th", scope="row"), *cells, *(cell(text) for text in said)])
         told.append(
-            f"{name}: {arrived} events, {late} late ({share}); {len(waits)} windows, reported {said[0]} (median), {said[1]} "
-            "(longest) after their end."
+            f"{name}: {arrived} events, {late} late ({share}); {len(waits)} windows reported before the stream's end, "
+            f"{said[0]} (median), {said[1]} (longest) after their own."
         )
     note = paragraph("The wait is in the stream's time, from the end of a window to its first report.")
     return Table("Late events and waiting", words(told), table("What the watermark costs", head, body) + note)

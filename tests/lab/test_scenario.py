@@ -306,7 +306,7 @@ def test_the_replay_line_of_a_run_with_much_trouble_does_so_too():
 
 def test_the_replay_line_names_parts_of_ones_own():
     line = TRIAL.run(parts={"counter": Counter}).replay
-    assert line == "TRIAL.run('pattern', parts={'counter': ...}, seed=1)"
+    assert line == "TRIAL.run('pattern', parts={'counter': Counter}, seed=1)"
 
 
 def test_a_run_shows_itself_as_its_verdicts():

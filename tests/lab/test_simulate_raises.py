@@ -320,6 +320,21 @@ def test_time_sleep_imported_by_name_is_refused_where_python_tells():
         simulate(a_plain(lambda: sleep(0.001)))
 
 
+def test_to_wait_for_a_lock_of_threads_is_refused_and_to_take_a_free_one_is_not():
+    async def hold(lock):
+        with lock:
+            await asyncio.sleep(1)
+        return lock.locked(), lock.acquire(False)
+
+    async def main(callers):
+        lock = threading.Lock()
+        return [await task for task in [asyncio.create_task(hold(lock)) for _ in range(callers)]]
+
+    assert simulate(main(1)) == [(False, True)]
+    with pytest.raises(Refused, match=r"threading\.Lock is refused.*asyncio\.Lock"):
+        simulate(main(2))
+
+
 def test_a_loop_inside_a_simulation_is_refused_by_name():
     async def main():
         coroutine = asyncio.sleep(1)

@@ -21,6 +21,7 @@ from lessonlib.learning import Mission, failure_lab
 from lessonlib.learning.panel import watched as budget
 from lessonlib.learning.panel.dial import Dial
 from lessonlib.limits import one_simulation
+from lessonlib.start_here.scenario import COUNTER
 from lessonlib.views import fan_out, lag, timeline, verdicts
 
 CRASH = "at 1s crash shop for 1s"
@@ -234,6 +235,11 @@ def test_without_a_piece_there_is_no_such_system() -> None:
     assert a_lab(mine={}).system.options == ("textbook", "pattern")
 
 
+def test_the_empty_plans_example_is_one_of_the_scenario() -> None:
+    for scenario in (COUNTER, ORDERS):
+        assert scenario.run(plan=failure_lab(scenario).plan.placeholder).plan.faults
+
+
 def test_a_piece_that_never_gives_way_is_stopped_and_the_panel_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "STUCK_S", 0.3)
 
@@ -302,7 +308,7 @@ def test_a_mission_is_recognised_when_it_is_reached_and_stays_so() -> None:
     assert lab.access.said.startswith("Mission reached: Lose an order. Nobody kept it.")
     lab.plan.value = ""
     assert "1 of 2 missions" in lab.missions.value
-    assert f"({CRASH})" in lab.missions.value
+    assert f"({CRASH}, orders=20)" in lab.missions.value
 
 
 def test_the_missions_of_a_section_are_found_by_its_number_and_stay_reached_when_the_cell_is_run_again(

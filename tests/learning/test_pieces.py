@@ -82,6 +82,11 @@ def test_a_saved_piece_runs_in_the_scenario_and_in_search(folder, capsys):
     save_consumer()
     run = ORDERS.run(parts=mine(ORDERS), plan="after write 5 to stock crash inventory for 1s", orders=20)
     assert run.parts == ("subscription",) and not run.broken
+    assert "parts=mine(ORDERS), plan=" in run.replay
+    assert eval(run.replay, {"ORDERS": ORDERS, "mine": mine}).history == run.history
+    assert repr(search(ORDERS, parts=mine(ORDERS), plans=3)).startswith(
+        "ORDERS, pattern with subscription of your own:"
+    )
     assert "  subscription (1.3, acknowledge after the effect): yours.\n" in capsys.readouterr().out
     assert search(ORDERS, parts=mine(ORDERS), plans=3).tried
 

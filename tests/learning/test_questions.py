@@ -184,3 +184,10 @@ def test_an_unknown_id_is_answered_with_those_that_there_are(sample_lessons, que
     with pytest.raises(QuestionError) as refused:
         find_concept(question_id)
     assert says in str(refused.value)
+
+
+def test_a_number_may_have_commas_between_its_thousands_and_one_hour_is_no_hours() -> None:
+    asked = Number("How long?", 1000, 0, "hours", "So it is.", "No.")
+    assert asked.judge("1,000 hours")[0].tone == "right"
+    assert asked.judge("1,00")[0].tone == "note"
+    assert asked.judge("1")[0].head == "1 hour is not right."

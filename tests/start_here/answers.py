@@ -4,6 +4,8 @@ Each misconception is a pair: a piece of the hint that it must get, and the answ
 """
 
 import asyncio
+import contextlib
+import threading
 
 from lessonlib.start_here.rules import every_sale_counts, no_write_undoes_another
 from lessonlib.start_here.scenario import COUNTER, incident
@@ -148,6 +150,74 @@ class OpensAfterAnError(NeverOpens):
         self.lock.release()
 
 
+class TriesAgainWhenCancelled(NoLock):
+    def __init__(self, store):
+        super().__init__(store)
+        self.lock = asyncio.Lock()
+
+    async def add(self):
+        try:
+            async with self.lock:
+                await NoLock.add(self)
+        except asyncio.CancelledError:
+            await self.add()
+            raise
+
+
+class RemembersAfterTheWrite(NeverOpens):
+    """Under a lock, but what it remembers is a step behind when the call is cancelled after its write took effect."""
+
+    value = None
+
+    async def add(self):
+        async with self.lock:
+            if self.value is None:
+                self.value = await self.store.read()
+            await self.store.write(self.value + 1)
+            self.value += 1
+
+
+class LockOfThreads(NeverOpens):
+    def __init__(self, store):
+        super().__init__(store)
+        self.lock = threading.Lock()
+
+    async def add(self):
+        with self.lock:
+            await NoLock.add(self)
+
+
+class SwallowsTheCancellation(NeverOpens):
+    async def add(self):
+        async with self.lock:
+            with contextlib.suppress(asyncio.CancelledError):
+                await NoLock.add(self)
+
+
+class WritesWhatItRead(NoLock):
+    async def add(self):
+        await self.store.write(await self.store.read())
+
+
+class PlainWith(NeverOpens):
+    async def add(self):
+        with self.lock:
+            await NoLock.add(self)
+
+
+class ReadsWithoutAwait(NoLock):
+    async def add(self):
+        value = self.store.read()
+        await self.store.write(value + 1)
+
+
+class Refuses(Leaves):
+    async def add(self):
+        if self.busy:
+            raise RuntimeError("busy, come back later")
+        await Leaves.add(self)
+
+
 class Spins(Leaves):
     async def add(self):
         while self.busy:
@@ -158,6 +228,19 @@ class Spins(Leaves):
 class NotAsync(NoLock):
     def add(self):
         return None
+
+
+class Remembers(NeverOpens):
+    """Right: reads once, under the lock, and remembers the number before it writes."""
+
+    value = None
+
+    async def add(self):
+        async with self.lock:
+            if self.value is None:
+                self.value = await self.store.read()
+            self.value += 1
+            await self.store.write(self.value)
 
 
 class Sleeps(Leaves):
@@ -175,7 +258,7 @@ RIGHT = {
     "0.3": OneWorker,
 }
 
-ALSO_RIGHT = {"0.1": [lambda: "A F G B D E H I C J"], "0.3": [Sleeps]}
+ALSO_RIGHT = {"0.1": [lambda: "A F G B D E H I C J"], "0.3": [Sleeps, Remembers]}
 
 MISCONCEPTIONS = {
     "0.1": [
@@ -195,6 +278,7 @@ MISCONCEPTIONS = {
         ("A fault is what came from outside", lambda: (replayed(), FIRST, 52)),
         ("Nothing is lost by reading", lambda: (replayed(), FIRST, 63)),
         ("did no harm by itself", lambda: (replayed(), FIRST, 65)),
+        ("printed in front of the record", lambda: (replayed(), FIRST, 1.334)),
         ("Which record has that time", lambda: (replayed(), FIRST, 68)),
     ],
     "0.3": [
@@ -210,5 +294,12 @@ MISCONCEPTIONS = {
         ("opens it on every way", OpensAfterAnError),
         ("without pause", Spins),
         ("async def add", NotAsync),
+        ("may be in the store already", TriesAgainWhenCancelled),
+        ("a step behind", RemembersAfterTheWrite),
+        ("waits for its turn", Refuses),
+        ("never swallow", SwallowsTheCancellation),
+        ("one more than what it read", WritesWhatItRead),
+        ("`async with`", PlainWith),
+        ("`await store.read()`", ReadsWithoutAwait),
     ],
 }

@@ -9,11 +9,14 @@ import pytest
 from hurried import run_on_asyncios_loop
 
 from lessonlib.lab import simulate
+from lessonlib.lab.faults import FaultError, FaultPlan
+from lessonlib.lab.search import search
 from lessonlib.learning import CheckFailed, check
+from lessonlib.learning.exercises import LOOK, judge
 from lessonlib.learning.missions import Runs, missions
 from lessonlib.learning.questions import recall_bank
 from lessonlib.lessons import LESSONS
-from lessonlib.start_here.checks import said
+from lessonlib.start_here.checks import EXERCISES, said
 from lessonlib.start_here.puzzle import morning
 from lessonlib.start_here.scenario import COUNTER, incident
 
@@ -41,6 +44,36 @@ def test_more_right_answers_pass(capsys):
         for answer in given:
             check(id_, answer)
             assert f"Exercise {id_} passed" in capsys.readouterr().out
+
+
+def test_a_rule_that_is_misspelt_gets_the_names_of_those_that_there_are():
+    run = incident()
+    with pytest.raises(CheckFailed, match=r"There are: 'no write undoes another'; 'every acknowledged"):
+        check("0.2", lambda: (run, "No write undoes another.", 67))
+
+
+def test_a_wrong_run_opens_the_hint_on_the_line_not_the_one_on_lost_updates():
+    assert judge(EXERCISES["0.2"], lambda: (COUNTER.run("textbook"), "", 0)).opens == LOOK
+
+
+def test_a_till_that_was_left_out_is_asked_for():
+    with pytest.raises(FaultError, match=r"expected a name, found 'after' after '1s\.\.2s give-up'"):
+        FaultPlan.parse("1s..2s give-up after 10ms")
+
+
+def test_a_missions_line_tells_the_seed_and_the_parameters_too():
+    assert Runs(COUNTER, seed=3, rate_per_s=40).words == "no fault, seed=3, rate_per_s=40"
+
+
+def test_a_lock_of_threads_is_refused_by_name():
+    with pytest.raises(CheckFailed, match=r"threading\.Lock is refused.*asyncio\.Lock"):
+        check("0.3", answers().LockOfThreads)
+
+
+def test_a_search_draws_customers_who_leave_amid_a_sale():
+    found = search(COUNTER, parts={"counter": answers().RemembersAfterTheWrite})
+    assert found.failure is not None
+    assert "give-up" in str(found.failure.plan)
 
 
 @pytest.mark.parametrize("id_", ["0.1", "0.2", "0.3"])

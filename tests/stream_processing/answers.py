@@ -4,6 +4,7 @@ Each misconception is a pair: a piece of the hint that it must get, and the answ
 """
 
 import asyncio
+import random
 import struct
 from collections import Counter, deque
 from math import inf
@@ -31,6 +32,15 @@ def partitioner(
     return partition_of
 
 
+CHANCE = random.Random(1)
+
+
+def at_random(event, partition_count):
+    if not event["subject"]:
+        return CHANCE.randrange(partition_count)
+    return by_struct(event, partition_count)
+
+
 def salted(event, partition_count):
     return hash(event["subject"] or event["id"]) % partition_count
 
@@ -43,7 +53,7 @@ class QueueBatcher:
 
     def __init__(self, size_max, window_s, handle):
         self.size_max, self.window_s, self.handle = size_max, window_s, handle
-        self.queue = asyncio.Queue()
+        self.queue = asyncio.Queue(size_max)
         self.worker = None
 
     async def add(self, event):
@@ -136,6 +146,71 @@ class Batcher:
             await self.flush()
 
 
+class Unawaited(Batcher):
+    """Nobody waits for a full batch: `add` returns at once."""
+
+    async def add(self, event):
+        self.waiting.append(event)
+        if len(self.waiting) >= self.size_max:
+            self.tasks.append(asyncio.create_task(self.flush()))
+        elif self.timer is None:
+            self.timer = asyncio.create_task(self.later())
+
+
+class TakenButUnawaited(Batcher):
+    """The batch is taken at once, and handed over by a task for which nobody waits."""
+
+    async def flush(self):
+        if self.timer and asyncio.current_task() is not self.timer:
+            self.timer.cancel()
+        self.timer = None
+        batch, self.waiting = self.waiting, []
+        if batch:
+            self.tasks.append(asyncio.create_task(self.hand_over(batch)))
+
+    async def hand_over(self, batch):
+        async with self.lock:
+            await self.handle(batch)
+
+    async def close(self):
+        await self.flush()
+        await asyncio.gather(*self.tasks)
+
+
+class Unbounded(QueueBatcher):
+    def __init__(self, size_max, window_s, handle):
+        super().__init__(size_max, window_s, handle)
+        self.queue = asyncio.Queue()
+
+
+class TakenUnderTheLock(Batcher):
+    async def flush(self):
+        if self.timer and asyncio.current_task() is not self.timer:
+            self.timer.cancel()
+        self.timer = None
+        async with self.lock:
+            batch, self.waiting = self.waiting, []
+            if batch:
+                await self.handle(batch)
+
+
+class ClosedWhenNothingWaits(Batcher):
+    async def close(self):
+        if self.waiting:
+            await self.flush()
+
+
+class BreaksOffAtClose(Batcher):
+    async def later(self):
+        self.running = asyncio.current_task()
+        await super().later()
+
+    async def close(self):
+        if getattr(self, "running", None):
+            self.running.cancel()
+        await self.flush()
+
+
 def batcher(**switches):
     return type("MyBatcher", (Batcher,), switches)
 
@@ -215,6 +290,20 @@ def never_negative(time_s, size_s, slide_s):
     return [w for w in Divided.sliding(time_s, size_s, slide_s) if w[0] >= 0]
 
 
+def never_in_no_window(time_s, size_s, slide_s):
+    start = time_s // slide_s * slide_s
+    return Divided.sliding(time_s, size_s, slide_s) or [(start, start + size_s)]
+
+
+def sorts_in_place(times_s, gap_s):
+    times_s.sort()
+    return Divided.sessions(times_s, gap_s)
+
+
+def as_list(time_s, size_s, offset_s=0):
+    return list(Divided.tumbling(time_s, size_s, offset_s))
+
+
 def latest_only(times_s, gap_s):
     found = []
     for time_s in times_s:
@@ -285,6 +374,7 @@ class WindowsByKey:
 class Counted:
     """The misconceptions of 2.4, by switches; with none of them, a right answer."""
 
+    stays = False
     no_delay = above = fastest = known_later = goes_back = drops = adds = by_time = no_end = keeps = False
 
     def __init__(self, size_s, delay_s, sources, late):
@@ -312,7 +402,8 @@ class Counted:
         for key, start in sorted(self.counts):
             end = start + self.size_s
             if end < self.watermark if self.above else end <= self.watermark:
-                found.append((key, start, end, self.counts.pop((key, start))))
+                count = self.counts[key, start] if self.stays else self.counts.pop((key, start))
+                found.append((key, start, end, count))
         if self.keeps:
             self.reported += found
         return found
@@ -367,6 +458,7 @@ class Conditional:
 class Bounded:
     """The misconceptions of 2.5, by switches; with none of them, a right answer."""
 
+    unlocked = asked_once = takes_all = newest = one_more = empties = False
     unbounded = drops = raises = once = spins = deaf = unfair = stays = silent = single = clumsy = False
 
     def __init__(self, size_max):
@@ -378,7 +470,7 @@ class Bounded:
         self.queue = []
 
     def full(self):
-        return len(self.waiting) >= self.size_max and not self.unbounded
+        return len(self.waiting) >= self.size_max + self.one_more and not self.unbounded
 
     async def put(self, item):
         if self.full() and self.drops:
@@ -394,6 +486,15 @@ class Bounded:
                 turn = asyncio.get_running_loop().create_future()
                 self.queue.append(turn)
                 await turn
+        elif self.unlocked:
+            while self.full() and not self.closed:
+                self.room.clear()
+                await self.room.wait()
+        elif self.asked_once:
+            async with self.door:
+                if self.full() and not self.closed:
+                    self.room.clear()
+                    await self.room.wait()
         elif self.clumsy:
             await self.door.acquire()
             while self.full() and not self.closed:
@@ -413,7 +514,8 @@ class Bounded:
         self.waiting.append(item)
 
     def take(self, count):
-        found = [self.waiting.popleft() for _ in range(min(count, len(self.waiting)))]
+        number = len(self.waiting) if self.takes_all else min(count, len(self.waiting))
+        found = [self.waiting.pop() if self.newest else self.waiting.popleft() for _ in range(number)]
         if not self.deaf:
             self.room.set()
         for _ in found:
@@ -424,6 +526,8 @@ class Bounded:
     def close(self):
         self.closed = True
         self.room.set()
+        if self.empties:
+            self.waiting.clear()
         while self.queue:
             self.queue.pop().set_result(None)
 
@@ -463,6 +567,8 @@ class OneRecord:
 class Saving:
     """The misconceptions of 2.6, by switches; with none of them, a right answer."""
 
+    seldom = False
+    saves = 0
     apart = offset_first = off_by_one = forgets = twice = appends = cleared = False
 
     def __init__(self, disk):
@@ -491,6 +597,9 @@ class Saving:
         self.next = offset + 1
 
     async def save(self):
+        self.saves += 1
+        if self.seldom and self.saves % 2 == 0:
+            return
         offsets = {"flights": max(0, self.next - self.off_by_one)}
         record = {"state": dict(self.counts), "offsets": offsets}
         if self.apart and self.offset_first:
@@ -612,6 +721,8 @@ MISCONCEPTIONS = {
         ("signed or unsigned remainder", partitioner(spread=lambda h, n: (h & 0xFFFFFFFF) % n)),
         ("signed or unsigned remainder", partitioner(spread=lambda h, n: h % n)),
         ("Fall back to event['id']", partitioner(key=lambda e: e["subject"])),
+        ("sends a repeat of the event elsewhere", at_random),
+        ("'ü' has two of them", partitioner(hashed=lambda key: murmur2(key.encode("latin-1", "ignore")))),
     ],
     "2.2": [
         ("flushed by size only", batcher(no_timer=True)),
@@ -623,6 +734,12 @@ MISCONCEPTIONS = {
         ("put an empty one in its place", batcher(late_swap=True)),
         ("Hand it over in close()", batcher(no_close=True)),
         ("a task in the background", batcher(background=True)),
+        ("had not begun when the next", Unawaited),
+        ("a queue without a bound", Unbounded),
+        ("Await the handing over in add", TakenButUnawaited),
+        ("Take it first, then", TakenUnderTheLock),
+        ("Wait for the lock all the same", ClosedWhenNothingWaits),
+        ("Cancel a timer only while it sleeps", BreaksOffAtClose),
     ],
     "2.3": [
         ("[0, 5000) ends where", windows(tumbling=inclusive)),
@@ -637,6 +754,9 @@ MISCONCEPTIONS = {
         ("not from its first", windows(sessions=from_the_first)),
         ("*after* its last event", windows(sessions=ends_at_the_last)),
         ("(in Beam it is two)", windows(sessions=apart_at_the_gap)),
+        ("it is in no window", windows(sliding=never_in_no_window)),
+        ("makes a new one", windows(sessions=sorts_in_place)),
+        ("Write (start, end), a tuple", windows(tumbling=as_list)),
     ],
     "2.4": [
         ("stays delay_s behind", counted(no_delay=True)),
@@ -649,6 +769,7 @@ MISCONCEPTIONS = {
         ("not its own time", counted(by_time=True)),
         ("sets it to infinity", counted(no_end=True)),
         ("Forget a window", counted(keeps=True)),
+        ("Take a window out", counted(stays=True)),
     ],
     "2.5": [
         ("Nothing bounds it", bounded(unbounded=True)),
@@ -661,6 +782,12 @@ MISCONCEPTIONS = {
         ("Look at self.closed", bounded(silent=True)),
         ("Nobody woke those", bounded(stays=True)),
         ("must be undone", bounded(clumsy=True)),
+        ("take(0) woke the producer", bounded(asked_once=True)),
+        ("walked past those who wait", bounded(unlocked=True)),
+        ("whatever the count", bounded(takes_all=True)),
+        ("It gave the newest", bounded(newest=True)),
+        ("One too many", bounded(one_more=True)),
+        ("close() threw away", bounded(empties=True)),
     ],
     "2.6": [
         ("The counts were on the disk and the offset was not", saving(apart=True)),
@@ -670,8 +797,10 @@ MISCONCEPTIONS = {
         ("in the counts already", saving(twice=True)),
         ("adds to the file for ever", saving(appends=True)),
         ("was gone before the new one", saving(cleared=True)),
+        ("each save() writes", saving(seldom=True)),
     ],
     "2.7": [
+        ("without a capital and a full stop", lambda: (PROMISE.capitalize() + ".", DOOMED, guilty_line())),
         ("read the verdicts", lambda: ("the watermark never goes back", DOOMED, guilty_line())),
         ("That is where it was noticed", lambda: (PROMISE, LATE, guilty_line())),
         ("An event may come late", lambda: (PROMISE, LATE - 1, guilty_line())),

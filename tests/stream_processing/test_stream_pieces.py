@@ -1,6 +1,7 @@
 """A learner's pieces of lesson 2 together in their scenarios; and the diagnose exercise's run."""
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from lessonlib.lab.search import search
 from lessonlib.learning import as_part
 from lessonlib.learning.pieces import PieceError
+from lessonlib.stream_processing.assembled import AssembledProcessor
 from lessonlib.stream_processing.checks import doomed, guilty_line
 from lessonlib.stream_processing.scenario import BATCHES, GROUP, RESTORE, WINDOWS, mystery
 
@@ -78,3 +80,18 @@ def test_the_mystery_has_one_broken_rule_and_one_guilty_line():
     before = [record for record in run.history.records[:at] if record.kind == "arrived"][-1]
     assert before.data["source"] != "EWR", "another airport's event moved the watermark"
     assert guilty_line() == 10
+
+
+@pytest.mark.parametrize(
+    ("batcher", "status"),
+    [
+        (answers.QueueBatcher, "holds"),
+        (answers.batcher(), "holds"),
+        (answers.Unawaited, "broken"),
+        (answers.Unbounded, "broken"),
+    ],
+)
+def test_what_piles_up_in_a_batcher_counts_against_the_bound_of_the_buffer(batcher, status):
+    parts = {"processor": partial(AssembledProcessor, batcher)}
+    run = BATCHES.run(parts=parts, plan="500ms..4s slow-handler departed by 2s")
+    assert run.verdict("a buffer never holds more than its bound").status == status

@@ -204,5 +204,4 @@ def test_on_a_good_day_the_textbook_version_works():
     run = BATCHES.run("textbook", batch_size=1, work_ms=0, **BATCHES.small)
     assert {v.rule for v in run.broken} == {"a key keeps its partition, also after a restart"}
     assert not RESTORE.run("textbook", **RESTORE.small).broken
-    group = GROUP.run("textbook", **GROUP.small)
-    assert {v.rule for v in group.broken} == {"a rebalance is even and moves as few partitions as it must"}
+    assert not GROUP.run("textbook", **GROUP.small).broken

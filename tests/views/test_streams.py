@@ -73,6 +73,13 @@ def test_load_of_a_run_reads_where_events_went_and_shows_empty_partitions():
     assert "in 5 partitions" in picture.describe() and "partition 4" in picture.svg
 
 
+def test_every_hot_key_of_a_partition_is_told():
+    words = load([("a", 0)] * 9 + [("b", 0)] * 6 + [("c", 1)] * 5, partitions=2).describe()
+    assert (
+        "Hot keys: a (9 events, partition 0), b (6 events, partition 0), c (5 events, partition 1)." in words
+    )
+
+
 def test_no_key_is_hot_among_many():
     assert "No key is hot." in load([(f"k{i}", i % 3) for i in range(300)]).describe()
 
@@ -116,6 +123,13 @@ def test_windows_tells_of_events_behind_late_ones_and_the_watermark():
     assert "by 33.33 minutes at most" in words
     assert "1 were late, their window was closed: day 1, 08:36 at 3 s." in words
     assert "The watermark rose to day 1, 09:10." in words and "1 windows were reported." in words
+
+
+def test_windows_that_only_the_end_of_the_stream_reported_are_counted_apart():
+    run = WINDOWS.run(plan="2s..8s idle LGA", flights=300, delay_min=30, idle_min=0)
+    picture = windows(run)
+    assert "7 windows were reported, 6 of them by the stream's end." in picture.describe()
+    assert "reported by the stream" in picture.svg
 
 
 def test_windows_of_a_part_shows_that_part():
@@ -202,8 +216,8 @@ def test_a_longer_delay_loses_less_and_waits_longer():
     short, long = choices(departures()[:300], [0, 3600])  # the same, worked out without the laboratory
     assert (short.late, short.wait_s_max, long.late, long.wait_s_max) == (10, 600, 1, 4200)
     assert table.describe() == (
-        "delay_min=0: 300 events, 10 late (3.3%); 6 windows, reported -3 min (median), 10 min (longest) after their end.\n"
-        "delay_min=60: 300 events, 1 late (0.3%); 5 windows, reported 57 min (median), 70 min (longest) after their end."
+        "delay_min=0: 300 events, 10 late (3.3%); 6 windows reported before the stream's end, -3 min (median), 10 min (longest) after their own.\n"
+        "delay_min=60: 300 events, 1 late (0.3%); 5 windows reported before the stream's end, 57 min (median), 70 min (longest) after their own."
     )
 
 

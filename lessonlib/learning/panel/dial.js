@@ -49,9 +49,13 @@ function render({ model, el }) {
     set(value === before ? fit(before + moved * step) : value);
     show();
   });
-  field.addEventListener("change", () => {
+  const take = () => {
     if (field.value !== "") set(fit(Number(field.value)));
     show();
+  };
+  field.addEventListener("change", take);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") take();  // inside JupyterLab, Enter alone makes no change
   });
   model.on("change:value", show);
   el.append(text, range, field);

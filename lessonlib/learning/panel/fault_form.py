@@ -7,6 +7,7 @@ else is written as plans write it (5s, 30%).
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -19,6 +20,29 @@ from lessonlib.learning.panel.look import labelled
 
 LEFT_OUT = "(left out)"
 _FIRST = {"at_s": "1s", "start_s": "1s", "end_s": "2s", "down_s": "1s", "probability": "50%", "count": "5"}
+
+
+def example(scenario: Scenario) -> str:
+    """Return a plan such as one may write for this scenario, of its first two kinds of fault."""
+    faults = []
+    for kind in [kind for kind in scenario.faults if kind.form][:2]:
+        tokens = {
+            field.name: (_names(scenario, field.name) or (_first(field.name),))[
+                -1 if field.name == "right" else 0
+            ]
+            for field in dataclasses.fields(kind)
+            if field.default is not None
+        }
+        faults.append(clause(kind, tokens))
+    return "; ".join(faults)
+
+
+def _names(scenario: Scenario, name: str) -> tuple[str, ...]:
+    return scenario.targets.get("node" if name in ("source", "to", *SIDES) else name, ())
+
+
+def _first(name: str) -> str:
+    return _FIRST.get(name, "500ms" if name.endswith("_s") else "")
 
 
 class FaultForm(widgets.HBox):
@@ -78,8 +102,11 @@ class FaultForm(widgets.HBox):
     def _field(self, kind: type[Fault], field: dataclasses.Field[object]) -> widgets.DOMWidget:
         name = field.name
         optional = field.default is None
-        label = name.removesuffix("_s") + (" (optional)" if optional and name not in _FIRST else "")
-        names = self._scenario.targets.get("node" if name in ("source", "to", *SIDES) else name, ())
+        label = name.removesuffix("_s")
+        if name == "by_s" and (word := re.search(r"(\w+) \{by_s\}", kind.form)):
+            label = word[1]  # as plans write it: give-up … after
+        label += " (optional)" if optional and name not in _FIRST else ""
+        names = _names(self._scenario, name)
         control: widgets.DOMWidget
         if name in SIDES and names:
             chosen = names[:1] if name == "left" else names[1:]
@@ -90,10 +117,10 @@ class FaultForm(widgets.HBox):
             options = [LEFT_OUT, *names] if optional else list(names)
             control = widgets.Dropdown(description=label, options=options)
         else:
-            first = _FIRST.get(name, "500ms" if name.endswith("_s") else "")
+            first = _first(name)
             if optional and name != "down_s":
                 first = ""
             control = widgets.Text(description=label, value=first, placeholder="left out" if optional else "")
             control.tooltip = meaning(name)
-        width = "170px" if names or optional else "110px"
+        width = "220px" if names and optional else "170px" if names or optional else "110px"
         return labelled(control, f"fault-field failure-lab-fault-{name}", width=width)
