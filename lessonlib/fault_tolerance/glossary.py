@@ -27,6 +27,7 @@ TERMS = {
         "AWS SDK": "API call time-out (*attempt* time-out is that of an attempt)",
         "tenacity": "`stop_after_delay`, looked at between attempts",
     },
+    "pending": {},
     "circuit breaker": {
         "resilience4j": "CircuitBreaker",
         "Polly": "circuit breaker",

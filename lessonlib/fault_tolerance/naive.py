@@ -1,6 +1,7 @@
 """The textbook version: what a course prints on one page, with the same interface as the pattern.
 
-It is short, it is plausible, and on a good day it works. Each defect is marked where it stands, as D1 to D10.
+It is short, it is plausible, and on a good day it works. Each defect is marked where it stands, as D1 to D10, and
+`DEFECTS` says what it is: apart, so that who reads the source can still predict what it will do.
 """
 
 from __future__ import annotations
@@ -8,6 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+DEFECTS = {
+    "D1": "the breaker opens, and nothing ever closes it again",
+    "D2": "what can never succeed is tried again, too",
+    "D3": "all who failed together wait equally long, and come back together",
+    "D4": "the wait doubles without end",
+    "D5": "nothing limits how long a call takes, once or in all",
+    "D6": "retries is 1 by the first wait, so it is twice the delay that was asked for",
+    "D7": "the breaker counts once for an event, however many of its calls failed; at three calls each, "
+    "a threshold of five means 15 of them",
+    "D8": "a bare Exception without its cause: nobody can tell an open breaker from a failure",
+    "D9": "an event that failed is kept nowhere",
+    "D10": "nothing limits how many of the caller's workers wait for one slow service",
+}
 
 
 class CircuitBreaker:
@@ -28,7 +43,7 @@ class CircuitBreaker:
     def record_failure(self) -> None:
         self.failures += 1
         if self.failures >= self.threshold and not self.is_open:
-            self.is_open = True  # D1: and nothing ever closes it again
+            self.is_open = True  # D1
             if self._on_transition is not None:
                 self._on_transition(self._name, "closed", "open")
 
@@ -58,25 +73,17 @@ class FaultTolerantProcessor:
             service, CircuitBreaker(self.threshold, name=service, on_transition=self._on_transition)
         )
         if breaker.is_open:
-            raise Exception(
-                f"Circuit breaker is open for {service}"
-            )  # D8: nobody can tell this from a failure
+            raise Exception(f"Circuit breaker is open for {service}")  # D8
         retries = 0
         while retries < self.max_retries:
             try:
-                # D5: nothing limits how long this takes, once or in all
-                # D10: nor how many of the caller's workers wait here for one slow service
-                result = await processor_func(event)
-            except Exception:  # D2: what can never succeed is tried again, too
+                result = await processor_func(event)  # D5, D10
+            except Exception:  # D2
                 retries += 1
                 if retries < self.max_retries:
-                    # D3: all who failed together wait equally long, and come back together
-                    # D4: it doubles without end
-                    # D6: retries is 1 by now, so the first wait is twice the delay that was asked for
-                    await asyncio.sleep(self.retry_delay * 2**retries)
+                    await asyncio.sleep(self.retry_delay * 2**retries)  # D3, D4, D6
             else:
                 breaker.record_success()
                 return result
-        breaker.record_failure()  # D7: once for an event, however many calls failed; at three calls each, 15 of them
-        # D8 again: a bare Exception, without its cause. D9: and the event is kept nowhere
-        raise Exception(f"Failed after {self.max_retries} retries")
+        breaker.record_failure()  # D7
+        raise Exception(f"Failed after {self.max_retries} retries")  # D8, D9

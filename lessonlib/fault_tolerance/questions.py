@@ -86,8 +86,8 @@ PREDICTIONS = {
         ),
     ),
     "3-5": Prediction(
-        "A breaker is half-open: it wants to find out whether the service is well. Fifty calls come at the same moment, and it has "
-        "no bound on probes. How many reach the service?",
+        "A breaker is half-open: it wants to find out whether the service is well. It looks at its state when a call comes in, and "
+        "changes it when one has ended. Fifty calls come at the same moment. How many reach the service?",
         (
             Option(
                 "one: the first goes ahead, the others wait for its outcome",

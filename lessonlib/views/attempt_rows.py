@@ -211,8 +211,9 @@ def _sample(kind: str) -> Sample:
 
 def _tell(job: Job) -> str:
     made = "; ".join(
-        f"{outcome} at {clock(start)}"
-        + (f" after {span(end - start)}" if end is not None and end > start else "")
+        f"begun at {clock(start)}, {outcome} {span(end - start)} later"
+        if end is not None and end > start
+        else f"{outcome} at {clock(start)}"
         for start, end, outcome in job.attempts
     )
     ended = "not ended" if job.end_us is None else f"{job.error or job.outcome} at {clock(job.end_us)}"

@@ -124,6 +124,14 @@ def test_every_defect_is_marked_in_the_source_and_has_a_test():
     marked = {int(n) for n in re.findall(r"\bD(\d+)\b", inspect.getsource(naive).split('"""', 2)[2])}
     tested = {int(re.match(r"d(\d+)_", f.__name__)[1]) for f in DEFECTS}
     assert marked == tested == set(range(1, 11))
+    assert list(naive.DEFECTS) == [f"D{n}" for n in sorted(marked)]
+
+
+def test_the_shown_source_marks_defects_and_does_not_explain_them():
+    shown = inspect.getsource(naive.CircuitBreaker) + inspect.getsource(naive.FaultTolerantProcessor)
+    marks = re.findall(r"# (.*D\d.*)", shown)
+    assert marks and all(re.fullmatch(r"D\d+(, D\d+)*", mark) for mark in marks)
+    assert {f"D{n}" for n in re.findall(r"\bD(\d+)\b", shown)} == set(naive.DEFECTS)
 
 
 def test_on_a_good_day_the_textbook_version_works():

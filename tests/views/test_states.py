@@ -106,7 +106,7 @@ def test_attempts_show_those_in_trouble_and_say_how_each_ended():
     words = attempts(RUN).describe()
     assert "Job 1 " not in words
     assert (
-        "Job 2 (event 2, mail), asked for at 0.5 s: Unavailable at 0.5 s after 500 ms; timed out at 1.5 s after 500 ms; "
+        "Job 2 (event 2, mail), asked for at 0.5 s: begun at 0.5 s, Unavailable 500 ms later; begun at 1.5 s, timed out 500 ms later; "
         "RetriesExhausted at 2 s." in words
     )
     assert "Job 3 (event 3, mail), asked for at 2.5 s: no attempt; CircuitOpen at 2.5 s." in words
