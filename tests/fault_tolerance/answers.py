@@ -114,6 +114,9 @@ class Fuse:
     """The misconceptions of 3.3, by switches; with none of them, a right answer with a set of probes."""
 
     never = crowd = lose_permit = trips_on_anything = old_news = silent = no_new_wait = False
+    never_anew = by_chance_anew = counts_bad_as_good = too_wide = too_soon = too_late = ignores_probe = False
+    old_success = old_permit = by_state = no_timeouts = False
+    threshold, good_probes, permits = 5, 3, 3
 
     def __init__(self, service, *, open_s=2.0, on_transition=None):
         self.service, self.open_s, self.hook = service, open_s, on_transition
@@ -133,39 +136,57 @@ class Fuse:
         if not self.silent:
             self.hook(self.service, source, target)
 
+    def same(self, probes, state):
+        return self.old_news or (self.state == state if self.by_state else self.probes is probes)
+
+    def fail(self):
+        self.bad += 1
+        if (self.state == "half-open" and not self.ignores_probe) or self.bad == self.threshold:
+            self.go("open")
+
+    def work(self):
+        if not self.never_anew:
+            self.bad = 0
+        if self.state == "half-open":
+            self.good += 1
+            if self.good == self.good_probes:
+                self.go("closed")
+
     async def call(self, function, *args):
-        if self.state == "open" and not self.never and self.now() >= self.until:
+        waited = self.now() - self.until  # since it may be half-open
+        if self.too_soon:
+            waited += 0.1 * self.open_s
+        if self.state == "open" and not self.never and (waited > 0 if self.too_late else waited >= 0):
             self.go("half-open")
         if self.state == "open":
             raise CircuitOpen("open")
-        if self.state == "half-open" and len(self.probes) + self.good >= 3 and not self.crowd:
+        if self.state == "half-open" and len(self.probes) + self.good >= self.permits and not self.crowd:
             raise CircuitOpen("half-open")
-        token, probes = object(), self.probes
+        token, probes, state = object(), self.probes, self.state
         probes.add(token)
+        failures = (ConnectionError,) if self.no_timeouts else (ConnectionError, TimeoutError)
         try:
             result = await function(*args)
-        except (ConnectionError, TimeoutError):
+        except OSError if self.too_wide else failures:
             probes.discard(token)
-            if self.probes is probes or self.old_news:
-                self.bad += 1
-                if self.state == "half-open" or self.bad == 5:
-                    self.go("open")
+            if self.same(probes, state):
+                self.fail()
             raise
         except BaseException:
             if not self.lose_permit:
                 probes.discard(token)
+            if self.old_permit and self.probes is not probes:
+                self.good -= 1
             if self.trips_on_anything:
-                self.bad += 1
-                if self.bad == 5:
-                    self.go("open")
+                self.fail()
+            if self.by_chance_anew:
+                self.bad = 0
+            if self.counts_bad_as_good and self.state == "half-open":
+                self.work()
             raise
         probes.discard(token)
-        if self.probes is probes or self.old_news:
-            self.bad = 0
-            if self.state == "half-open":
-                self.good += 1
-                if self.good == 3:
-                    self.go("closed")
+        if self.same(probes, state) or self.old_success:
+            self.work()
         return result
 
 
@@ -388,6 +409,21 @@ MISCONCEPTIONS = {
         ("goes through self.move", fuse(silent=True)),
         ("The wait begins anew", fuse(no_new_wait=True)),
         ("It took old news for a probe", fuse(old_news=True)),
+        ("then the old call worked", fuse(old_success=True)),
+        ("then the old call was a bad request", fuse(old_permit=True)),
+        ("The same state may be another period", fuse(by_state=True)),
+        ("The threshold is five", fuse(threshold=6)),
+        ("the failure number 2 opened it", fuse(threshold=2)),
+        ("A success begins the count anew", fuse(never_anew=True)),
+        ("changes no count", fuse(by_chance_anew=True)),
+        ("S S B", fuse(counts_bad_as_good=True)),
+        ("closes at the third success, and not before", fuse(good_probes=1)),
+        ("There are three permits", fuse(permits=1, good_probes=1)),
+        ("One failed probe is enough", fuse(ignores_probe=True)),
+        ("`except OSError` is too wide", fuse(too_wide=True)),
+        ("A TimeoutError is a failure", fuse(no_timeouts=True)),
+        ("2.99 s after", fuse(too_soon=True)),
+        ("open_s seconds *or more*", fuse(too_late=True)),
     ],
     "3.4": [
         ("One failure of one call is 100 %", ring(no_minimum=True)),
