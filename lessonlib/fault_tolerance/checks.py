@@ -179,6 +179,24 @@ def _cap_before_the_draw(backoff: Any) -> Finding | None:
     return None
 
 
+def _given_numbers(backoff: Any) -> Finding | None:
+    for retry, previous_s, longest_s, hint in (
+        (3, 0.0, 1.0, "The exponential wait begins with base_s: base_s * 2 ** (retry - 1), whatever base_s is."),
+        (8, 0.0, 7.0, "The longest wait is the argument cap_s, and not always 30 s: min(cap_s, ...)."),
+        (3, 50.0, 1.0, "The wait before plays no part in full jitter: leave previous_s alone."),
+    ):
+        random = Random(f"given/{retry}")
+        waits = [backoff(retry, 0.25, cap_s=7.0, random=random, previous_s=previous_s) for _ in range(400)]
+        if not 0.9 * longest_s < max(waits) <= longest_s + 1e-9 or min(waits) > 0.1 * longest_s:
+            return Finding(
+                "The numbers are those that were given.",
+                f"With base_s=0.25, cap_s=7 and previous_s={previous_s:g}, 400 waits before retry {retry} went from "
+                f"{min(waits):.3g} s to {max(waits):.3g} s; the longest should be {longest_s:g} s.",
+                hint=hint,
+            )
+    return None
+
+
 # ---- 3.2 Retryable errors, one deadline ------------------------------------------------------------------
 
 
@@ -195,6 +213,8 @@ def _tried(
     attempts: int = 3,
     deadline_s: float = 100.0,
     cancel_at_s: float | None = None,
+    jitter: Callable[..., float] = _doubling,
+    random: Random | None = None,
 ) -> tuple[Calls, Any, float]:
     """Call a function that raises these errors, then works; return (when it was called, the outcome, the end)."""
     calls: Calls = []
@@ -207,9 +227,12 @@ def _tried(
         return "done"
 
     async def trial() -> tuple[Calls, Any, float]:
-        mine = answer(attempts_max=attempts, base_s=base_s, jitter=_doubling, retryable=None)
+        mine = answer(attempts_max=attempts, base_s=base_s, jitter=jitter, retryable=None)
         call = mine.call(
-            function, random=Random(1), deadline=Deadline(deadline_s), budget=RetryBudget(tokens_max=1_000)
+            function,
+            random=random or Random(1),
+            deadline=Deadline(deadline_s),
+            budget=RetryBudget(tokens_max=1_000),
         )
         task = asyncio.ensure_future(_outcome(call))
         await asyncio.wait([task], timeout=cancel_at_s)
@@ -237,20 +260,24 @@ def _tries_again(answer: Any) -> Finding | None:
                 "What passes by itself is tried again: connection errors and time-outs.",
                 f"The function raised {type(error).__name__} twice and would have worked at the third call; it was "
                 f"called {len(calls)} times, and the outcome was {_said(outcome)}.",
-                hint="isinstance(error, (ConnectionError, TimeoutError)); max_retries=3 means three calls in all.",
+                hint="isinstance(error, (ConnectionError, TimeoutError)), which takes in what derives from them, as "
+                "ConnectionResetError does; attempts_max=3 means three calls in all.",
             )
     return None
 
 
 def _not_again(answer: Any) -> Finding | None:
     required = "An error that no further attempt can mend is raised at once, as NotRetryable with its cause."
-    for error in (ValueError("no address"), Rejected("422"), KeyError("sku")):
+    for error in (ValueError("no address"), Rejected("422"), KeyError("sku"), PermissionError("no key")):
         calls, outcome, _ = _tried(answer, [error] * 9)
         if len(calls) != 1:
             return Finding(
                 required,
                 f"The function raised {type(error).__name__}, and it was called {len(calls)} times.",
-                hint="It tries everything again. An order without an address has none at the second attempt either: "
+                hint="OSError is too wide: a missing permission or file is an OSError too, and stays missing. Name "
+                "ConnectionError and TimeoutError."
+                if isinstance(error, PermissionError)
+                else "It tries everything again. An order without an address has none at the second attempt either: "
                 "name what is worth another attempt, and let all else fail.",
             )
         if not isinstance(outcome, NotRetryable) or outcome.__cause__ is not error:
@@ -259,6 +286,73 @@ def _not_again(answer: Any) -> Finding | None:
                 f"The function raised {type(error).__name__}, and the caller got {_said(outcome)} "
                 f"with the cause {_said(getattr(outcome, '__cause__', None))}.",
                 hint="raise NotRetryable(str(error), attempts=attempt) from error: the caller needs to know which it was.",
+            )
+    return None
+
+
+def _waits_as_drawn(answer: Any) -> Finding | None:
+    required = (
+        "The wait after attempt number n is what self.jitter(n, self.base_s, cap_s=30.0, random=random) returns."
+    )
+    drawn, chance = (0.75, 0.25, 1.5), Random(7)
+    asked: list[tuple[int, float, float]] = []
+    others = False
+
+    def jitter(retry: int, base_s: float, *, cap_s: float, random: Random, previous_s: float = 0.0) -> float:
+        nonlocal others
+        others |= random is not chance
+        asked.append((retry, base_s, cap_s))
+        return drawn[min(len(asked), len(drawn)) - 1]
+
+    calls, _, _ = _tried(
+        answer,
+        [ConnectionError("down") for _ in range(3)],
+        base_s=0.5,
+        attempts=4,
+        jitter=jitter,
+        random=chance,
+    )
+    waits = tuple(round(b - a, 9) for a, b in zip(calls, calls[1:], strict=False))
+    if not asked or waits != drawn:
+        return Finding(
+            required,
+            f"The jitter returned waits of {', '.join(f'{s:g} s' for s in drawn)}, and the waits were "
+            f"{', '.join(f'{s:g} s' for s in waits)}.",
+            hint="The waits do not come from the jitter, so all who failed together come back together. Sleep for what "
+            "self.jitter returns.",
+        )
+    if others:
+        return Finding(
+            required,
+            "The jitter was given another `random` than the call's.",
+            hint="`random` is an argument of call, so that a run can be repeated: hand it on.",
+        )
+    if asked[:3] != [(n, 0.5, 30.0) for n in (1, 2, 3)]:
+        return Finding(
+            required,
+            "With base_s=0.5, (retry, base_s, cap_s) of its calls were " + ", ".join(map(str, asked[:3])) + ".",
+            hint="The jitter needs to know the number of the attempt, base_s as given, and cap_s=30.0: only so do the waits "
+            "grow.",
+        )
+    return None
+
+
+def _says_how_many(answer: Any) -> Finding | None:
+    waits: list[tuple[str, list[Exception], float]] = [
+        ("ConnectionError, then ValueError", [ConnectionError("down"), ValueError("no address")], 100.0),
+        ("ConnectionError each time", [ConnectionError("down") for _ in range(9)], 100.0),
+        ("ConnectionError each time, with a deadline of 2 s", [ConnectionError("down") for _ in range(9)], 2.0),
+    ]
+    for what, errors, deadline_s in waits:
+        calls, outcome, _ = _tried(answer, errors, deadline_s=deadline_s)
+        attempts = getattr(outcome, "attempts", None)
+        if attempts != len(calls):
+            return Finding(
+                "The error says how many calls were made.",
+                f"The function raised {what}: it was called {len(calls)} times, and {_said(outcome)}.attempts was "
+                f"{attempts!r:.20}.",
+                hint="attempts=attempt for NotRetryable and RetriesExhausted, and deadline.error(attempt): the number of the "
+                "attempt that has just failed.",
             )
     return None
 
@@ -318,6 +412,13 @@ def _one_deadline(answer: Any) -> Finding | None:
             f"2.5 s were left and the wait was 10 s: the caller was told {_said(outcome)} at {end_s:g} s.",
             hint="It sleeps past the deadline. Compare the wait with deadline.remaining_s before you sleep, and raise "
             "deadline.error(attempt).",
+        )
+    calls, outcome, end_s = _tried(answer, errors, base_s=2.5, deadline_s=2.5)
+    if end_s > 0 or not isinstance(outcome, DeadlineExceeded):
+        return Finding(
+            "A wait that would last until the deadline or longer is not begun.",
+            f"2.5 s were left and the wait was 2.5 s: the caller was told {_said(outcome)} at {end_s:g} s.",
+            hint="After such a wait no time is left for a call: wait_s >= deadline.remaining_s.",
         )
     return None
 
@@ -959,11 +1060,18 @@ def _diagnosis(answer: Any) -> Finding | None:
 # ---- 3.7 A budget that ends a storm ----------------------------------------------------------------------
 
 
-def _budget(answer: Any, steps: list[tuple[str, int, float]], ask_after_s: float = 0.0) -> bool:
+def _budget(
+    answer: Any,
+    steps: list[tuple[str, int, float]],
+    ask_after_s: float = 0.0,
+    *,
+    tokens_max: int = 10,
+    token_ratio: float = 0.1,
+) -> bool:
     """Let a budget see (what, how often, seconds after each); return whether it then allows a retry."""
 
     async def trial() -> bool:
-        mine = answer(10, 0.1)
+        mine = answer(tokens_max, token_ratio)
         for what, count, wait_s in steps:
             for _ in range(count):
                 (mine.on_failure if what == "F" else mine.on_success)()
@@ -1030,6 +1138,27 @@ def _remembers_ten_seconds(answer: Any) -> Finding | None:
             "Five failures, 9 s ago: allows_retry was True.",
             hint="They are not ten seconds old yet.",
         )
+    if _budget(answer, [("F", 5, 0)], ask_after_s=10):
+        return Finding(
+            required,
+            "Five failures, exactly 10 s ago: allows_retry was True.",
+            hint="What is ten seconds old still counts; drop only what is *older*: <, not <=.",
+        )
+    return None
+
+
+def _given_tokens(answer: Any) -> Finding | None:
+    for successes, failures, allowed in ((0, 9, True), (0, 10, False), (10, 14, True), (10, 15, False)):
+        steps = [("S", successes, 0.0), ("F", failures, 0.0)]
+        if _budget(answer, steps, tokens_max=20, token_ratio=0.5) != allowed:
+            return Finding(
+                "The numbers are those that were given.",
+                f"With tokens_max=20 and token_ratio=0.5, after {successes} successes and {failures} failures allows_retry "
+                f"was {not allowed}.",
+                hint="Half of tokens_max, and not always five."
+                if not successes
+                else "Each success pays for token_ratio of a failure, and not always for a tenth.",
+            )
     return None
 
 
@@ -1075,6 +1204,7 @@ EXERCISES: dict[str, Exercise] = {
             ("chance comes from the argument", _chance_is_given),
             ("400 clients before their first and their fourth retry", _is_spread),
             ("400 clients at the cap", _cap_before_the_draw),
+            ("other numbers than these", _given_numbers),
         ),
         cases=(
             Case("payments is down for 3 s", "2s..5s outage payments", rules=(BOUNDED, LOST), params=SMALL),
@@ -1103,6 +1233,8 @@ EXERCISES: dict[str, Exercise] = {
             ("a service that is down", _gives_up),
             ("a call that is cancelled", _ends_when_cancelled),
             ("a slow service and a deadline", _one_deadline),
+            ("waits that the jitter draws", _waits_as_drawn),
+            ("how many calls were made", _says_how_many),
         ),
         cases=(
             Case("payments is down for 3 s", "2s..5s outage payments", rules=(BOUNDED, LOST), params=SMALL),
@@ -1278,6 +1410,7 @@ EXERCISES: dict[str, Exercise] = {
             ("failures in a row", _says_no),
             ("successes that pay for failures", _earns),
             ("what is older than ten seconds", _remembers_ten_seconds),
+            ("other numbers than these", _given_tokens),
             ("5000 calls with memory for ten seconds", _stays_small),
         ),
         cases=(

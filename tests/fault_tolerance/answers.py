@@ -52,6 +52,18 @@ def the_modules_chance(retry, base_s, *, cap_s, random, previous_s=0.0):
     return random_module.uniform(0, min(cap_s, base_s * 2 ** (retry - 1)))
 
 
+def always_30_s(retry, base_s, *, cap_s, random, previous_s=0.0):
+    return random.uniform(0, min(30.0, base_s * 2 ** (retry - 1)))
+
+
+def always_from_1_s(retry, base_s, *, cap_s, random, previous_s=0.0):
+    return random.uniform(0, min(cap_s, 2 ** (retry - 1)))
+
+
+def minds_the_wait_before(retry, base_s, *, cap_s, random, previous_s=0.0):
+    return random.uniform(0, max(previous_s, min(cap_s, base_s * 2 ** (retry - 1))))
+
+
 # ---- 3.2 -------------------------------------------------------------------------------------------------
 
 
@@ -59,7 +71,8 @@ class Tries:
     """The misconceptions of 3.2, by switches; with none of them, a right answer that counts down."""
 
     everything = nothing = bare = one_more = last_sleep = swallow_cause = cancelled_too = False
-    no_deadline = blind_wait = False
+    no_deadline = blind_wait = unjittered = always_first = short_cap = module = to_the_end = os_errors = False
+    miscounts = miscounts_deadline = False
 
     def __init__(self, *, attempts_max=3, base_s=1.0, jitter=None, retryable=None):
         self.attempts_max, self.base_s, self.jitter = attempts_max + self.one_more, base_s, jitter
@@ -67,7 +80,7 @@ class Tries:
     def deserves(self, error):
         if self.nothing:
             return False
-        return self.everything or isinstance(error, ConnectionError | TimeoutError)
+        return self.everything or isinstance(error, OSError if self.os_errors else ConnectionError | TimeoutError)
 
     async def call(self, function, *args, random, deadline, budget):
         caught = BaseException if self.cancelled_too else Exception
@@ -75,6 +88,7 @@ class Tries:
         while True:
             left -= 1
             done = self.attempts_max - left
+            told = 99 if self.miscounts else done
             try:
                 if self.no_deadline:
                     result = await function(*args)
@@ -89,17 +103,25 @@ class Tries:
             if not self.deserves(problem) and not isinstance(problem, asyncio.CancelledError):
                 if self.bare:
                     raise problem
-                raise NotRetryable(str(problem), attempts=done) from problem
+                raise NotRetryable(str(problem), attempts=told) from problem
             budget.on_failure()
-            wait_s = self.jitter(done, self.base_s, cap_s=30.0, random=random)
+            wait_s = self.jitter(
+                1 if self.always_first else done,
+                self.base_s,
+                cap_s=3.0 if self.short_cap else 30.0,
+                random=random_module if self.module else random,
+            )
+            if self.unjittered:
+                wait_s = self.base_s * 2 ** (done - 1)
             if self.last_sleep and not left:
                 await asyncio.sleep(wait_s)
             if not left:
-                raise RetriesExhausted(str(problem), attempts=done) from problem
+                raise RetriesExhausted(str(problem), attempts=told) from problem
             if not budget.allows_retry:
                 raise RetryBudgetSpent(str(problem), attempts=done) from problem
-            if wait_s >= deadline.remaining_s and not self.blind_wait and not self.no_deadline:
-                raise deadline.error(done) from problem
+            late = wait_s > deadline.remaining_s if self.to_the_end else wait_s >= deadline.remaining_s
+            if late and not self.blind_wait and not self.no_deadline:
+                raise deadline.error(77 if self.miscounts_deadline else done) from problem
             await asyncio.sleep(wait_s)
 
 
@@ -320,9 +342,11 @@ class BySeconds:
     """The misconceptions of 3.7, by switches; with none of them, a right answer that marks when each call ends to count."""
 
     always = never_forgets = unpaid = remembers_success = hoards = False
+    always_five = always_a_tenth = ten_is_old = False
 
     def __init__(self, tokens_max=10, token_ratio=0.1):
-        self.free, self.ratio = tokens_max / 2, token_ratio
+        self.free = 5 if self.always_five else tokens_max / 2
+        self.ratio = 0.1 if self.always_a_tenth else token_ratio
         self.lines = {"bad": deque(), "good": deque()}
         self.kept = []
 
@@ -337,7 +361,7 @@ class BySeconds:
         for name, line in self.lines.items():
             if self.never_forgets or (self.remembers_success and name == "good"):
                 continue
-            while line and line[0] < now:
+            while line and (line[0] <= now if self.ten_is_old else line[0] < now):
                 line.popleft()
 
     def on_failure(self):
@@ -389,6 +413,9 @@ MISCONCEPTIONS = {
         ("The first retry has the number 1", doubled_too_early),
         ("that is equal jitter", half_of_it_certain),
         ("The module `random`", the_modules_chance),
+        ("and not always 30 s", always_30_s),
+        ("whatever base_s is", always_from_1_s),
+        ("leave previous_s alone", minds_the_wait_before),
     ],
     "3.2": [
         ("It tries everything again", tries(everything=True)),
@@ -399,6 +426,14 @@ MISCONCEPTIONS = {
         ("It caught the cancellation", tries(cancelled_too=True)),
         ("Nothing limits the whole", tries(no_deadline=True)),
         ("It sleeps past the deadline", tries(blind_wait=True)),
+        ("The waits do not come from the jitter", tries(unjittered=True)),
+        ("retry, base_s, cap_s) of its calls were (1, 0.5, 30.0), (1, ", tries(always_first=True)),
+        ("The jitter needs to know", tries(short_cap=True)),
+        ("hand it on", tries(module=True)),
+        ("no time is left for a call", tries(to_the_end=True)),
+        ("OSError is too wide", tries(os_errors=True)),
+        ("NotRetryable.attempts was 99", tries(miscounts=True)),
+        ("DeadlineExceeded.attempts was 77", tries(miscounts_deadline=True)),
     ],
     "3.3": [
         ("It is never half-open", fuse(never=True)),
@@ -452,6 +487,9 @@ MISCONCEPTIONS = {
         ("Successes count for something", budget(unpaid=True)),
         ("Old successes go on paying", budget(remembers_success=True)),
         ("pop from the left of a deque", budget(hoards=True)),
+        ("and not always five", budget(always_five=True)),
+        ("and not always for a tenth", budget(always_a_tenth=True)),
+        ("drop only what is *older*", budget(ten_is_old=True)),
         ("not the event loop's", ByTheCalendar),
     ],
 }
