@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import inspect
+import itertools
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
@@ -181,7 +183,12 @@ def _cap_before_the_draw(backoff: Any) -> Finding | None:
 
 def _given_numbers(backoff: Any) -> Finding | None:
     for retry, previous_s, longest_s, hint in (
-        (3, 0.0, 1.0, "The exponential wait begins with base_s: base_s * 2 ** (retry - 1), whatever base_s is."),
+        (
+            3,
+            0.0,
+            1.0,
+            "The exponential wait begins with base_s: base_s * 2 ** (retry - 1), whatever base_s is.",
+        ),
         (8, 0.0, 7.0, "The longest wait is the argument cap_s, and not always 30 s: min(cap_s, ...)."),
         (3, 50.0, 1.0, "The wait before plays no part in full jitter: leave previous_s alone."),
     ):
@@ -249,6 +256,8 @@ def _tried(
 
 
 def _said(outcome: Any) -> str:
+    if isinstance(outcome, TypeError) and "'message'" in str(outcome):
+        return "TypeError (an error of this package needs a text)"
     return type(outcome).__name__ if isinstance(outcome, Exception) else repr(outcome)
 
 
@@ -291,9 +300,7 @@ def _not_again(answer: Any) -> Finding | None:
 
 
 def _waits_as_drawn(answer: Any) -> Finding | None:
-    required = (
-        "The wait after attempt number n is what self.jitter(n, self.base_s, cap_s=30.0, random=random) returns."
-    )
+    required = "The wait after attempt number n is what self.jitter(n, self.base_s, cap_s=30.0, random=random) returns."
     drawn, chance = (0.75, 0.25, 1.5), Random(7)
     asked: list[tuple[int, float, float]] = []
     others = False
@@ -312,7 +319,7 @@ def _waits_as_drawn(answer: Any) -> Finding | None:
         jitter=jitter,
         random=chance,
     )
-    waits = tuple(round(b - a, 9) for a, b in zip(calls, calls[1:], strict=False))
+    waits = tuple(round(b - a, 9) for a, b in itertools.pairwise(calls))
     if not asked or waits != drawn:
         return Finding(
             required,
@@ -330,7 +337,9 @@ def _waits_as_drawn(answer: Any) -> Finding | None:
     if asked[:3] != [(n, 0.5, 30.0) for n in (1, 2, 3)]:
         return Finding(
             required,
-            "With base_s=0.5, (retry, base_s, cap_s) of its calls were " + ", ".join(map(str, asked[:3])) + ".",
+            "With base_s=0.5, (retry, base_s, cap_s) of its calls were "
+            + ", ".join(map(str, asked[:3]))
+            + ".",
             hint="The jitter needs to know the number of the attempt, base_s as given, and cap_s=30.0: only so do the waits "
             "grow.",
         )
@@ -341,7 +350,11 @@ def _says_how_many(answer: Any) -> Finding | None:
     waits: list[tuple[str, list[Exception], float]] = [
         ("ConnectionError, then ValueError", [ConnectionError("down"), ValueError("no address")], 100.0),
         ("ConnectionError each time", [ConnectionError("down") for _ in range(9)], 100.0),
-        ("ConnectionError each time, with a deadline of 2 s", [ConnectionError("down") for _ in range(9)], 2.0),
+        (
+            "ConnectionError each time, with a deadline of 2 s",
+            [ConnectionError("down") for _ in range(9)],
+            2.0,
+        ),
     ]
     for what, errors, deadline_s in waits:
         calls, outcome, _ = _tried(answer, errors, deadline_s=deadline_s)
@@ -543,10 +556,18 @@ def _bad_requests(answer: Any) -> Finding | None:
 
 
 ANEW = "A success begins the count anew: failures = 0. Only failures *in a row* open it."
-UNCOUNTED = "What is neither a failure nor a success changes no count: it neither adds one nor begins it anew."
-THREE = "Half-open closes at the third success, and not before: count the successes since it became half-open."
+UNCOUNTED = (
+    "What is neither a failure nor a success changes no count: it neither adds one nor begins it anew."
+)
+THREE = (
+    "Half-open closes at the third success, and not before: count the successes since it became half-open."
+)
 CLOSED_CALLS = (
-    ("TFTFT", OPEN, "A TimeoutError is a failure like a ConnectionError: except (ConnectionError, TimeoutError)."),
+    (
+        "TFTFT",
+        OPEN,
+        "A TimeoutError is a failure like a ConnectionError: except (ConnectionError, TimeoutError).",
+    ),
     ("FFFFSFFFF", CLOSED, ANEW),
     ("FFBFFF", OPEN, UNCOUNTED),
     ("FFFFSFFFFF", OPEN, "Five failures in a row open it, whatever came before them."),
@@ -554,7 +575,11 @@ CLOSED_CALLS = (
 PROBE_CALLS = (
     ("SS", HALF_OPEN, THREE),
     ("F", OPEN, "One failed probe is enough: half-open, a failure opens it again, whatever the count."),
-    ("SSF", OPEN, "One failed probe is enough: half-open, a failure opens it again, also after two good ones."),
+    (
+        "SSF",
+        OPEN,
+        "One failed probe is enough: half-open, a failure opens it again, also after two good ones.",
+    ),
     ("SSB", HALF_OPEN, UNCOUNTED),
     ("SBSBS", CLOSED, UNCOUNTED),
 )
@@ -609,7 +634,8 @@ def _comes_back(answer: Any) -> Finding | None:
             return Finding(
                 required,
                 f"With open_s=3, a call was let through {after_s:g} s after the breaker had opened.",
-                hint=clock or "Note the time when it opens, and compare what has passed since then with self.open_s.",
+                hint=clock
+                or "Note the time when it opens, and compare what has passed since then with self.open_s.",
             )
     if not simulate(lambda: called(3.1)):
         return Finding(
@@ -836,7 +862,8 @@ def _with_judge(answer: Any) -> Callable[..., Any]:
     )
 
 
-# (calls: S success, F failure, L slow success, X slow failure; at which call it must open first, 0 for never; the hint)
+# (calls: S success, F failure, L slow success, X slow failure; at which call it must open first, 0 for never; the hint,
+# or the hints for the call at which it did: where several misconceptions show, each at another call)
 MINIMUM = (
     "One failure of one call is 100 %, and says nothing. Before minimum_calls have ended, nothing is judged."
 )
@@ -844,13 +871,17 @@ CONSECUTIVE = "It counts failures in a row. A rate looks at all calls of the win
 FORGETS = (
     "Only the last window_calls count: a good week must not hide a bad minute, nor a bad minute last a week."
 )
+ONE_MORE = (
+    "Off by one: when exactly minimum_calls have ended there are enough of them. Only *fewer* are too few."
+)
+SHARE = "While the window is not full, the rate is the share of the calls so far, not of window_calls."
 SLOW = "A slow call holds a worker as long as a failing one. Count those too, against slow_rate."
 EVERY = "Judge whenever a call has ended, a success too: it may be the one that makes up the minimum."
 AT_LEAST = "The threshold is reached when the rate is *at least* as high: >=, as resilience4j has it."
-WINDOWS = (
+WINDOWS: tuple[tuple[str, int, str | dict[int, str]], ...] = (
     ("F", 0, MINIMUM),
     ("FFFS", 0, MINIMUM),
-    ("FSFSFSFSFS", 5, CONSECUTIVE),
+    ("FSFSFSFSFS", 5, {0: CONSECUTIVE, 6: ONE_MORE, 9: SHARE}),
     ("FFFSS", 5, EVERY),
     ("SFSFSFSFSF", 6, AT_LEAST),
     ("SSSSSFFFF", 0, FORGETS),
@@ -877,7 +908,7 @@ def _rates(answer: Any) -> Finding | None:
                 + (f"open at call {opens}" if opens else "stay closed")
                 + (f", and it opened at call {first}." if first else ", and it stayed closed."),
                 look="[judge.add(failed, slow) for ...] with one judge",
-                hint=hint,
+                hint=hint if isinstance(hint, str) else hint.get(first, ""),
             )
     return None
 
@@ -944,6 +975,9 @@ def _bounds(answer: Any) -> Finding | None:
             f"Of three calls at once {done} were done and {refused} refused with BulkheadFull; the outcomes were "
             + ", ".join(_said(o) for o in outcomes)
             + ".",
+            hint='BulkheadFull needs a text that says what is full: raise BulkheadFull("...").'
+            if any(isinstance(o, TypeError) and "'message'" in str(o) for o in outcomes)
+            else "",
         )
     return None
 
@@ -1015,7 +1049,13 @@ def _diagnosis(answer: Any) -> Finding | None:
         return Finding("diagnose() returns (rule, record, line).", f"It returned {given!r:.80}.")
     rule, number, line = given
     if rule not in [v.rule for v in run.verdicts]:
-        return Finding("The rule is named as the verdicts name it.", f"There is no rule {rule!r:.60}.")
+        (nearest,) = difflib.get_close_matches(str(rule), [v.rule for v in run.verdicts], n=1, cutoff=0.0)
+        return Finding(
+            "The rule is named as the verdicts name it.",
+            f"There is no rule of that name; the nearest is {nearest!r}.",
+            hint="Copy the rule's whole text from the verdicts that print(mystery()) shows.",
+            rung=LOOK,
+        )
     if rule != RECOVERS:
         return Finding(
             "The broken rule is named.",

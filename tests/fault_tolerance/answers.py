@@ -80,7 +80,9 @@ class Tries:
     def deserves(self, error):
         if self.nothing:
             return False
-        return self.everything or isinstance(error, OSError if self.os_errors else ConnectionError | TimeoutError)
+        return self.everything or isinstance(
+            error, OSError if self.os_errors else ConnectionError | TimeoutError
+        )
 
     async def call(self, function, *args, random, deadline, budget):
         caught = BaseException if self.cancelled_too else Exception
@@ -187,9 +189,10 @@ class Fuse:
         token, probes, state = object(), self.probes, self.state
         probes.add(token)
         failures = (ConnectionError,) if self.no_timeouts else (ConnectionError, TimeoutError)
+        failures = (OSError,) if self.too_wide else failures
         try:
             result = await function(*args)
-        except OSError if self.too_wide else failures:
+        except failures:
             probes.discard(token)
             if self.same(probes, state):
                 self.fail()
@@ -243,6 +246,7 @@ class Ring:
     """The misconceptions of 3.4, by switches; with none of them, a right answer with a ring and running counts."""
 
     no_minimum = in_a_row = for_ever = not_slow = on_failure_only = more_than = False
+    one_more = share_of_all = False
 
     def __init__(self, window_calls=10, minimum_calls=5, failure_rate=0.5, slow_rate=1.0):
         self.size, self.least = window_calls, 1 if self.no_minimum else minimum_calls
@@ -263,8 +267,10 @@ class Ring:
         if self.on_failure_only and not (failed or slow):
             return False
         calls = self.count["calls"]
-        if calls < self.least:
+        if calls < self.least + self.one_more:
             return False
+        if self.share_of_all:
+            calls = self.size
         failures, slow_ones = self.count["failed"] / calls, self.count["slow"] / calls
         if self.more_than:
             return failures > self.failure_rate or slow_ones >= self.slow_rate
@@ -329,6 +335,13 @@ class Counted:
             raise
         self.busy -= 1
         return result
+
+
+class Wordless(Counted):
+    async def call(self, function, *args):
+        if self.busy >= self.permits:
+            raise BulkheadFull
+        return await super().call(function, *args)
 
 
 def counted(**switches):
@@ -467,6 +480,8 @@ MISCONCEPTIONS = {
         ("Count those too", ring(not_slow=True)),
         ("a success too", ring(on_failure_only=True)),
         ("*at least* as high", ring(more_than=True)),
+        ("Only *fewer* are too few", ring(one_more=True)),
+        ("the share of the calls so far", ring(share_of_all=True)),
     ],
     "3.5": [
         ("each of them holds a worker", Waiting),
@@ -474,12 +489,14 @@ MISCONCEPTIONS = {
         ("when a call raises", counted(lost_on_error=True)),
         ("when a call is cancelled", counted(lost_on_cancel=True)),
         ("a permit that it never had", counted(given_by_the_refused=True)),
+        ("BulkheadFull needs a text", Wordless),
     ],
     "3.6": [
         ("read the verdicts", lambda: ("the breaker changes state only as its table allows", 295, 24)),
         ("as the table has it", lambda: (RULE, 292, 24)),
         ("a cause or a consequence", lambda: (RULE, 294, 24)),
         ("what is left undone there", lambda: (RULE, 295, 16)),
+        (f"the nearest is {RULE!r}", lambda: (RULE[:50], 295, 24)),
     ],
     "3.7": [
         ("It never says no", budget(always=True)),
