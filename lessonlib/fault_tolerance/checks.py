@@ -541,7 +541,7 @@ def _bad_requests(answer: Any) -> Finding | None:
         return await tried.call(_ok)
 
     for function, raised in ((_refuse_the_request, "ValueError"), (_forbidden, "PermissionError")):
-        outcome = simulate(lambda function=function: trial(function))
+        outcome = simulate(trial(function))
         if outcome != "done":
             return Finding(
                 "Only a ConnectionError or a TimeoutError is a failure of the service.",
@@ -593,7 +593,7 @@ def _sequences(answer: Any, half_open: bool, sequences: tuple[tuple[str, str, st
         return await tried.calls(letters)
 
     for letters, expected, hint in sequences:
-        state = simulate(lambda letters=letters: trial(letters))
+        state = simulate(trial(letters))
         if state != expected:
             before = "Open for 2.1 s with open_s=2, then the" if half_open else "The"
             return Finding(
@@ -630,14 +630,14 @@ def _comes_back(answer: Any) -> Finding | None:
         return tried.called
 
     for after_s in (1.5, 2.99):
-        if simulate(lambda after_s=after_s: called(after_s)):
+        if simulate(called(after_s)):
             return Finding(
                 required,
                 f"With open_s=3, a call was let through {after_s:g} s after the breaker had opened.",
                 hint=clock
                 or "Note the time when it opens, and compare what has passed since then with self.open_s.",
             )
-    if not simulate(lambda: called(3.1)):
+    if not simulate(called(3.1)):
         return Finding(
             required,
             "With open_s=3, the breaker still refuses every call 3.1 s after it had opened.",
@@ -645,7 +645,7 @@ def _comes_back(answer: Any) -> Finding | None:
             or "It is never half-open: once open it stays open for ever, however well the service is. Before you refuse, "
             "look how long it has been open.",
         )
-    if not simulate(lambda: called(3.0)):
+    if not simulate(called(3.0)):
         return Finding(
             required,
             "With open_s=3, a call was refused exactly 3 s after the breaker had opened.",
@@ -793,7 +793,7 @@ def _old_news(answer: Any) -> Finding | None:
         return tried.state
 
     for how in ("failed", "worked", "was a bad request"):
-        state, called = simulate(lambda how=how: from_closed(how))
+        state, called = simulate(from_closed(how))
         if state != HALF_OPEN or called != 1:
             return Finding(
                 required,
