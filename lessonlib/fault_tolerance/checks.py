@@ -665,7 +665,9 @@ def _comes_back(answer: Any) -> Finding | None:
             f"Six calls that work came after the wait; {through} were let through, and the changes were "
             + ", ".join(f"{a} → {b}" for a, b in changes)
             + ".",
-            hint="Closed to open, open to half-open, half-open to closed: each is a row of the table. Half-open closes at "
+            hint="Half-open, it let through too few to see three successes: there are three permits, one for each probe."
+            if through < PERMITS
+            else "Closed to open, open to half-open, half-open to closed: each is a row of the table. Half-open closes at "
             "the third success.",
         )
     return None
@@ -688,8 +690,8 @@ def _few_at_once(answer: Any) -> Finding | None:
         look="await asyncio.gather(*(breaker.call(f) for _ in range(50))) after the wait",
         hint="It lets everyone in when half-open, and a service that has just risen is knocked down again. Count the probes "
         "*before* you await them."
-        if called > PERMITS
-        else "There are three permits: who comes while fewer than three are taken is let in.",
+        if called > 10
+        else "There are three permits: who comes while fewer than three are taken is let in, who comes after that is not.",
     )
 
 
@@ -1271,9 +1273,9 @@ EXERCISES: dict[str, Exercise] = {
             ("connection errors and time-outs that pass", _tries_again),
             ("errors that no attempt can mend", _not_again),
             ("a service that is down", _gives_up),
+            ("waits that the jitter draws", _waits_as_drawn),
             ("a call that is cancelled", _ends_when_cancelled),
             ("a slow service and a deadline", _one_deadline),
-            ("waits that the jitter draws", _waits_as_drawn),
             ("how many calls were made", _says_how_many),
         ),
         cases=(
