@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import inspect
+import itertools
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
@@ -21,7 +23,7 @@ from lessonlib.fault_tolerance.scenario import CALLS, PERMITS, STORM, mystery
 from lessonlib.lab.loop import simulate
 from lessonlib.lab.rules import Verdict
 from lessonlib.lab.scenario import Run
-from lessonlib.learning.exercises import LOOK, PSEUDOCODE, Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import LOOK, Case, Exercise, Finding, Hint
 
 BOUNDED, AT_ONCE, RECOVERS = rules.bounded.name, rules.fails_at_once.name, rules.recovers.name
 LEGAL, PROBES, WORKERS = rules.legal.name, rules.few_probes.name, rules.workers_left.name
@@ -48,6 +50,16 @@ async def _down() -> None:
 async def _refuse_the_request() -> None:
     await asyncio.sleep(0.01)
     raise ValueError("no delivery address")
+
+
+async def _too_late() -> None:
+    await asyncio.sleep(0.01)
+    raise TimeoutError("no answer")
+
+
+async def _forbidden() -> None:
+    await asyncio.sleep(0.01)
+    raise PermissionError("no key")
 
 
 async def _outcome(call: Awaitable[Any]) -> Any:
@@ -102,7 +114,6 @@ def _chance_is_given(backoff: Any) -> Finding | None:
         "With random=Random(1), twice, the waits were different.",
         look="backoff(3, 1.0, cap_s=30.0, random=Random(1)), twice",
         hint="The module `random` has a state of its own. Call a method of the argument: random.uniform(0, ...).",
-        rung=PSEUDOCODE,
     )
 
 
@@ -124,7 +135,6 @@ def _is_spread(backoff: Any) -> Finding | None:
             seen,
             look=look,
             hint="The first retry has the number 1, and its longest wait is base_s: base_s * 2 ** (retry - 1).",
-            rung=PSEUDOCODE,
         )
     if min(first) > 0.2:
         return Finding(
@@ -140,7 +150,6 @@ def _is_spread(backoff: Any) -> Finding | None:
             f"Before the fourth retry, with base_s=1, the waits went from {min(later):.3g} s to {max(later):.3g} s; "
             "the longest should be 8 s.",
             hint="Doubled with each retry after the first: 1, 2, 4, 8.",
-            rung=PSEUDOCODE,
         )
     return None
 
@@ -154,7 +163,6 @@ def _cap_before_the_draw(backoff: Any) -> Finding | None:
                 required,
                 f"Before retry {retry}, with cap_s=30, a wait was {max(waits):.6g} s.",
                 hint="It doubles without end. After ten failures a client would be gone for a quarter of an hour.",
-                rung=PSEUDOCODE,
             )
         at_the_cap = sum(wait >= 30 - 1e-6 for wait in waits)
         if at_the_cap > 20:
@@ -169,7 +177,29 @@ def _cap_before_the_draw(backoff: Any) -> Finding | None:
                 required,
                 f"Before retry {retry}, with cap_s=30, the waits went from {min(waits):.3g} s to {max(waits):.3g} s.",
                 hint="At the cap the wait is anything from 0 to cap_s: draw from 0 to min(cap_s, ...).",
-                rung=PSEUDOCODE,
+            )
+    return None
+
+
+def _given_numbers(backoff: Any) -> Finding | None:
+    for retry, previous_s, longest_s, hint in (
+        (
+            3,
+            0.0,
+            1.0,
+            "The exponential wait begins with base_s: base_s * 2 ** (retry - 1), whatever base_s is.",
+        ),
+        (8, 0.0, 7.0, "The longest wait is the argument cap_s, and not always 30 s: min(cap_s, ...)."),
+        (3, 50.0, 1.0, "The wait before plays no part in full jitter: leave previous_s alone."),
+    ):
+        random = Random(f"given/{retry}")
+        waits = [backoff(retry, 0.25, cap_s=7.0, random=random, previous_s=previous_s) for _ in range(400)]
+        if not 0.9 * longest_s < max(waits) <= longest_s + 1e-9 or min(waits) > 0.1 * longest_s:
+            return Finding(
+                "The numbers are those that were given.",
+                f"With base_s=0.25, cap_s=7 and previous_s={previous_s:g}, 400 waits before retry {retry} went from "
+                f"{min(waits):.3g} s to {max(waits):.3g} s; the longest should be {longest_s:g} s.",
+                hint=hint,
             )
     return None
 
@@ -190,6 +220,8 @@ def _tried(
     attempts: int = 3,
     deadline_s: float = 100.0,
     cancel_at_s: float | None = None,
+    jitter: Callable[..., float] = _doubling,
+    random: Random | None = None,
 ) -> tuple[Calls, Any, float]:
     """Call a function that raises these errors, then works; return (when it was called, the outcome, the end)."""
     calls: Calls = []
@@ -202,9 +234,12 @@ def _tried(
         return "done"
 
     async def trial() -> tuple[Calls, Any, float]:
-        mine = answer(attempts_max=attempts, base_s=base_s, jitter=_doubling, retryable=None)
+        mine = answer(attempts_max=attempts, base_s=base_s, jitter=jitter, retryable=None)
         call = mine.call(
-            function, random=Random(1), deadline=Deadline(deadline_s), budget=RetryBudget(tokens_max=1_000)
+            function,
+            random=random or Random(1),
+            deadline=Deadline(deadline_s),
+            budget=RetryBudget(tokens_max=1_000),
         )
         task = asyncio.ensure_future(_outcome(call))
         await asyncio.wait([task], timeout=cancel_at_s)
@@ -221,6 +256,8 @@ def _tried(
 
 
 def _said(outcome: Any) -> str:
+    if isinstance(outcome, TypeError) and "'message'" in str(outcome):
+        return "TypeError (an error of this package needs a text)"
     return type(outcome).__name__ if isinstance(outcome, Exception) else repr(outcome)
 
 
@@ -232,21 +269,24 @@ def _tries_again(answer: Any) -> Finding | None:
                 "What passes by itself is tried again: connection errors and time-outs.",
                 f"The function raised {type(error).__name__} twice and would have worked at the third call; it was "
                 f"called {len(calls)} times, and the outcome was {_said(outcome)}.",
-                hint="isinstance(error, (ConnectionError, TimeoutError)); max_retries=3 means three calls in all.",
-                rung=PSEUDOCODE,
+                hint="isinstance(error, (ConnectionError, TimeoutError)), which takes in what derives from them, as "
+                "ConnectionResetError does; attempts_max=3 means three calls in all.",
             )
     return None
 
 
 def _not_again(answer: Any) -> Finding | None:
     required = "An error that no further attempt can mend is raised at once, as NotRetryable with its cause."
-    for error in (ValueError("no address"), Rejected("422"), KeyError("sku")):
+    for error in (ValueError("no address"), Rejected("422"), KeyError("sku"), PermissionError("no key")):
         calls, outcome, _ = _tried(answer, [error] * 9)
         if len(calls) != 1:
             return Finding(
                 required,
                 f"The function raised {type(error).__name__}, and it was called {len(calls)} times.",
-                hint="It tries everything again. An order without an address has none at the second attempt either: "
+                hint="OSError is too wide: a missing permission or file is an OSError too, and stays missing. Name "
+                "ConnectionError and TimeoutError."
+                if isinstance(error, PermissionError)
+                else "It tries everything again. An order without an address has none at the second attempt either: "
                 "name what is worth another attempt, and let all else fail.",
             )
         if not isinstance(outcome, NotRetryable) or outcome.__cause__ is not error:
@@ -255,7 +295,77 @@ def _not_again(answer: Any) -> Finding | None:
                 f"The function raised {type(error).__name__}, and the caller got {_said(outcome)} "
                 f"with the cause {_said(getattr(outcome, '__cause__', None))}.",
                 hint="raise NotRetryable(str(error), attempts=attempt) from error: the caller needs to know which it was.",
-                rung=PSEUDOCODE,
+            )
+    return None
+
+
+def _waits_as_drawn(answer: Any) -> Finding | None:
+    required = "The wait after attempt number n is what self.jitter(n, self.base_s, cap_s=30.0, random=random) returns."
+    drawn, chance = (0.75, 0.25, 1.5), Random(7)
+    asked: list[tuple[int, float, float]] = []
+    others = False
+
+    def jitter(retry: int, base_s: float, *, cap_s: float, random: Random, previous_s: float = 0.0) -> float:
+        nonlocal others
+        others |= random is not chance
+        asked.append((retry, base_s, cap_s))
+        return drawn[min(len(asked), len(drawn)) - 1]
+
+    calls, _, _ = _tried(
+        answer,
+        [ConnectionError("down") for _ in range(3)],
+        base_s=0.5,
+        attempts=4,
+        jitter=jitter,
+        random=chance,
+    )
+    waits = tuple(round(b - a, 9) for a, b in itertools.pairwise(calls))
+    if not asked or waits != drawn:
+        return Finding(
+            required,
+            f"The jitter returned waits of {', '.join(f'{s:g} s' for s in drawn)}, and the waits were "
+            f"{', '.join(f'{s:g} s' for s in waits)}.",
+            hint="The waits do not come from the jitter, so all who failed together come back together. Sleep for what "
+            "self.jitter returns.",
+        )
+    if others:
+        return Finding(
+            required,
+            "The jitter was given another `random` than the call's.",
+            hint="`random` is an argument of call, so that a run can be repeated: hand it on.",
+        )
+    if asked[:3] != [(n, 0.5, 30.0) for n in (1, 2, 3)]:
+        return Finding(
+            required,
+            "With base_s=0.5, (retry, base_s, cap_s) of its calls were "
+            + ", ".join(map(str, asked[:3]))
+            + ".",
+            hint="The jitter needs to know the number of the attempt, base_s as given, and cap_s=30.0: only so do the waits "
+            "grow.",
+        )
+    return None
+
+
+def _says_how_many(answer: Any) -> Finding | None:
+    waits: list[tuple[str, list[Exception], float]] = [
+        ("ConnectionError, then ValueError", [ConnectionError("down"), ValueError("no address")], 100.0),
+        ("ConnectionError each time", [ConnectionError("down") for _ in range(9)], 100.0),
+        (
+            "ConnectionError each time, with a deadline of 2 s",
+            [ConnectionError("down") for _ in range(9)],
+            2.0,
+        ),
+    ]
+    for what, errors, deadline_s in waits:
+        calls, outcome, _ = _tried(answer, errors, deadline_s=deadline_s)
+        attempts = getattr(outcome, "attempts", None)
+        if attempts != len(calls):
+            return Finding(
+                "The error says how many calls were made.",
+                f"The function raised {what}: it was called {len(calls)} times, and {_said(outcome)}.attempts was "
+                f"{attempts!r:.20}.",
+                hint="attempts=attempt for NotRetryable and RetriesExhausted, and deadline.error(attempt): the number of the "
+                "attempt that has just failed.",
             )
     return None
 
@@ -268,7 +378,6 @@ def _gives_up(answer: Any) -> Finding | None:
             required,
             f"The function always fails, and it was called {len(calls)} times.",
             hint="Off by one: the first call is an attempt too.",
-            rung=PSEUDOCODE,
         )
     if end_s > 3 + 1e-6:
         return Finding(
@@ -281,7 +390,6 @@ def _gives_up(answer: Any) -> Finding | None:
             required,
             f"After the third failure the outcome was {_said(outcome)}.",
             hint="raise RetriesExhausted(str(error), attempts=attempt) from error.",
-            rung=PSEUDOCODE,
         )
     return None
 
@@ -309,7 +417,7 @@ def _one_deadline(answer: Any) -> Finding | None:
             hint="Nothing limits the whole. `await deadline.call(function, *args)` ends with the deadline.",
         )
     if not isinstance(outcome, DeadlineExceeded):
-        return Finding(required, f"At the deadline the outcome was {_said(outcome)}.", rung=PSEUDOCODE)
+        return Finding(required, f"At the deadline the outcome was {_said(outcome)}.")
     calls, outcome, end_s = _tried(answer, errors, base_s=10.0, deadline_s=2.5)
     if end_s > 2.5 + 1e-6 or not isinstance(outcome, DeadlineExceeded):
         return Finding(
@@ -317,7 +425,13 @@ def _one_deadline(answer: Any) -> Finding | None:
             f"2.5 s were left and the wait was 10 s: the caller was told {_said(outcome)} at {end_s:g} s.",
             hint="It sleeps past the deadline. Compare the wait with deadline.remaining_s before you sleep, and raise "
             "deadline.error(attempt).",
-            rung=PSEUDOCODE,
+        )
+    calls, outcome, end_s = _tried(answer, errors, base_s=2.5, deadline_s=2.5)
+    if end_s > 0 or not isinstance(outcome, DeadlineExceeded):
+        return Finding(
+            "A wait that would last until the deadline or longer is not begun.",
+            f"2.5 s were left and the wait was 2.5 s: the caller was told {_said(outcome)} at {end_s:g} s.",
+            hint="After such a wait no time is left for a call: wait_s >= deadline.remaining_s.",
         )
     return None
 
@@ -348,106 +462,213 @@ class _Tried:
             await self.call(_down)
         self.called = 0
 
+    async def half_open(self, open_s: float = 2.0) -> None:
+        """Open it, and wait until the next call is a probe."""
+        await self.open()
+        await asyncio.sleep(open_s + 0.1)
+
+    async def calls(self, letters: str) -> str:
+        """Make calls, one after the other; return in which state that leaves it, by what it told."""
+        for letter in letters:
+            await self.call(_CALLS[letter])
+        return self.state
+
+    @property
+    def state(self) -> str:
+        return self.changes[-1][1] if self.changes else CLOSED
+
+
+_CALLS: dict[str, Callable[[], Awaitable[Any]]] = {
+    "S": _ok,
+    "F": _down,
+    "T": _too_late,
+    "B": _refuse_the_request,
+}
+_LETTERS = "(S success, F ConnectionError, T TimeoutError, B ValueError for a bad request)"
+
 
 def _opens(answer: Any) -> Finding | None:
-    required = "After five failures in a row it is open: calls are refused with CircuitOpen, and the service is left alone."
+    required = "The fifth failure in a row opens it: calls are refused with CircuitOpen, and the service is left alone."
 
-    async def trial() -> tuple[Any, int, Any, list[tuple[str, str]], Any]:
+    async def trial() -> tuple[Any, Any, int, Any, list[tuple[str, str]]]:
         tried = _Tried(answer)
         well = await tried.call(_ok)
-        for _ in range(5):
-            raised = await tried.call(_down)
         tried.called = 0
-        return well, tried.called, await tried.call(_ok), tried.changes, raised
+        raised = await tried.call(_down)
+        for _ in range(9):
+            refused = await tried.call(_down)
+        return well, raised, tried.called, refused, tried.changes
 
-    well, called, refused, changes, raised = simulate(trial)
+    well, raised, called, refused, changes = simulate(trial)
     if well != "done":
         return Finding(
             "A closed breaker returns what the function returns.",
             f"The function returned 'done', and the caller got {_said(well)}.",
             hint="return await function(*args), with the bookkeeping around it.",
-            rung=PSEUDOCODE,
         )
-    if not isinstance(raised, ConnectionError):
+    if called and not isinstance(raised, ConnectionError):
         return Finding(
             "A failed call's exception reaches the caller.",
             f"The function raised ConnectionError, and the caller got {_said(raised)}.",
             hint="Count the failure, then `raise`: whoever called has to know.",
-            rung=PSEUDOCODE,
         )
-    if called or not isinstance(refused, CircuitOpen):
+    if called == 10 or not isinstance(refused, CircuitOpen):
         return Finding(
             required,
-            f"After five failures the next call had the outcome {_said(refused)}.",
+            f"After nine failures the next call had the outcome {_said(refused)}.",
             hint="Look at the state before the call: when it is open, raise CircuitOpen and call nothing.",
-            rung=PSEUDOCODE,
+        )
+    if called != 5:
+        return Finding(
+            required,
+            f"Ten calls failed, and {called} reached the service: the failure number {called} opened it.",
+            hint="The threshold is five: count the failure first, then compare, `self.failures == 5`.",
         )
     if changes != [(CLOSED, OPEN)]:
         return Finding(
             "Each change of state is told to on_transition, once.",
             f"It was told {changes!r:.100}.",
             hint="Every change goes through self.move(target), which tells it.",
-            rung=PSEUDOCODE,
         )
     return None
 
 
 def _bad_requests(answer: Any) -> Finding | None:
-    async def trial() -> Any:
+    async def trial(function: Callable[[], Awaitable[Any]]) -> Any:
         tried = _Tried(answer)
         for _ in range(10):
-            await tried.call(_refuse_the_request)
+            await tried.call(function)
         return await tried.call(_ok)
 
-    outcome = simulate(trial)
-    if outcome == "done":
-        return None
-    return Finding(
-        "An answer to a bad request is no failure of the service.",
-        f"Ten calls raised ValueError, for orders without an address; the eleventh, a good one, got {_said(outcome)}.",
-        hint="A business error says that the service is well enough to judge. Only ConnectionError and TimeoutError count.",
-    )
+    for function, raised in ((_refuse_the_request, "ValueError"), (_forbidden, "PermissionError")):
+        outcome = simulate(trial(function))
+        if outcome != "done":
+            return Finding(
+                "Only a ConnectionError or a TimeoutError is a failure of the service.",
+                f"Ten calls raised {raised}; the eleventh, a good one, got {_said(outcome)}.",
+                hint="A business error says that the service is well enough to judge. Only ConnectionError and TimeoutError "
+                "count."
+                if raised == "ValueError"
+                else "`except OSError` is too wide: a missing permission or file is an OSError too, and says nothing about "
+                "the service. Name ConnectionError and TimeoutError.",
+            )
+    return None
+
+
+ANEW = "A success begins the count anew: failures = 0. Only failures *in a row* open it."
+UNCOUNTED = (
+    "What is neither a failure nor a success changes no count: it neither adds one nor begins it anew."
+)
+THREE = (
+    "Half-open closes at the third success, and not before: count the successes since it became half-open."
+)
+CLOSED_CALLS = (
+    (
+        "TFTFT",
+        OPEN,
+        "A TimeoutError is a failure like a ConnectionError: except (ConnectionError, TimeoutError).",
+    ),
+    ("FFFFSFFFF", CLOSED, ANEW),
+    ("FFBFFF", OPEN, UNCOUNTED),
+    ("FFFFSFFFFF", OPEN, "Five failures in a row open it, whatever came before them."),
+)
+PROBE_CALLS = (
+    ("SS", HALF_OPEN, THREE),
+    ("F", OPEN, "One failed probe is enough: half-open, a failure opens it again, whatever the count."),
+    (
+        "SSF",
+        OPEN,
+        "One failed probe is enough: half-open, a failure opens it again, also after two good ones.",
+    ),
+    ("SSB", HALF_OPEN, UNCOUNTED),
+    ("SBSBS", CLOSED, UNCOUNTED),
+)
+
+
+def _sequences(answer: Any, half_open: bool, sequences: tuple[tuple[str, str, str], ...]) -> Finding | None:
+    async def trial(letters: str) -> str:
+        tried = _Tried(answer)
+        if half_open:
+            await tried.half_open()
+        return await tried.calls(letters)
+
+    for letters, expected, hint in sequences:
+        state = simulate(trial(letters))
+        if state != expected:
+            before = "Open for 2.1 s with open_s=2, then the" if half_open else "The"
+            return Finding(
+                "The state changes as the table has it: five failures in a row open it, three good probes close it, one "
+                "failed probe opens it again, and nothing else counts.",
+                f"{before} calls {' '.join(letters)} {_LETTERS} should leave it {expected}; it was {state}.",
+                hint=hint,
+            )
+    return None
+
+
+def _counts(answer: Any) -> Finding | None:
+    return _sequences(answer, False, CLOSED_CALLS)
+
+
+def _counts_probes(answer: Any) -> Finding | None:
+    return _sequences(answer, True, PROBE_CALLS)
 
 
 def _comes_back(answer: Any) -> Finding | None:
     required = "When open_s has passed, calls are let through as probes; three successes close it."
+    clock = WALL_CLOCK if _by_the_wall_clock(answer) else ""
 
-    async def trial() -> tuple[int, int, list[tuple[str, str]]]:
-        tried = _Tried(answer)
-        await tried.open()
-        await asyncio.sleep(1.5)
+    async def down() -> None:
+        raise ConnectionError("down")
+
+    async def called(after_s: float) -> int:
+        tried = _Tried(answer, open_s=3.0)
+        for _ in range(5):
+            await tried.call(down)  # all at 0 s, so that no sum of floats is in the way
+        tried.called = 0
+        await asyncio.sleep(after_s)
         await tried.call(_ok)
-        early = tried.called
-        await asyncio.sleep(0.6)
-        for _ in range(6):
-            await tried.call(_ok)
-        return early, tried.called, tried.changes
+        return tried.called
 
-    early, called, changes = simulate(trial)
-    if early:
+    for after_s in (1.5, 2.99):
+        if simulate(called(after_s)):
+            return Finding(
+                required,
+                f"With open_s=3, a call was let through {after_s:g} s after the breaker had opened.",
+                hint=clock
+                or "Note the time when it opens, and compare what has passed since then with self.open_s.",
+            )
+    if not simulate(called(3.1)):
         return Finding(
             required,
-            "With open_s=2, a call was let through 1.5 s after the breaker had opened.",
-            hint=WALL_CLOCK if _by_the_wall_clock(answer) else "Note the time when it opens, and compare.",
-        )
-    if not called:
-        return Finding(
-            required,
-            "With open_s=2, the breaker still refuses every call 2.1 s after it had opened.",
-            hint=WALL_CLOCK
-            if _by_the_wall_clock(answer)
-            else "It is never half-open: once open it stays open for ever, however well the service is. Before you refuse, "
+            "With open_s=3, the breaker still refuses every call 3.1 s after it had opened.",
+            hint=clock
+            or "It is never half-open: once open it stays open for ever, however well the service is. Before you refuse, "
             "look how long it has been open.",
         )
-    if changes != [(CLOSED, OPEN), (OPEN, HALF_OPEN), (HALF_OPEN, CLOSED)] or called != 6:
+    if not simulate(called(3.0)):
         return Finding(
             required,
-            f"Six calls that work came after the wait; {called} were let through, and the changes were "
+            "With open_s=3, a call was refused exactly 3 s after the breaker had opened.",
+            hint="open_s seconds *or more*: >=.",
+        )
+
+    async def trial() -> tuple[int, list[tuple[str, str]]]:
+        tried = _Tried(answer)
+        await tried.half_open()
+        await tried.calls("SSSSSS")
+        return tried.called, tried.changes
+
+    through, changes = simulate(trial)
+    if changes != [(CLOSED, OPEN), (OPEN, HALF_OPEN), (HALF_OPEN, CLOSED)] or through != 6:
+        return Finding(
+            required,
+            f"Six calls that work came after the wait; {through} were let through, and the changes were "
             + ", ".join(f"{a} → {b}" for a, b in changes)
             + ".",
-            hint="Closed to open, open to half-open, half-open to closed: each is a row of the table. Half-open closes at "
+            hint="Half-open, it let through too few to see three successes: there are three permits, one for each probe."
+            if through < PERMITS
+            else "Closed to open, open to half-open, half-open to closed: each is a row of the table. Half-open closes at "
             "the third success.",
-            rung=PSEUDOCODE,
         )
     return None
 
@@ -468,7 +689,9 @@ def _few_at_once(answer: Any) -> Finding | None:
         f"Fifty calls came at once when it was half-open, and {called} reached the service.",
         look="await asyncio.gather(*(breaker.call(f) for _ in range(50))) after the wait",
         hint="It lets everyone in when half-open, and a service that has just risen is knocked down again. Count the probes "
-        "*before* you await them.",
+        "*before* you await them."
+        if called > 10
+        else "There are three permits: who comes while fewer than three are taken is let in, who comes after that is not.",
     )
 
 
@@ -523,38 +746,81 @@ def _opens_again(answer: Any) -> Finding | None:
         "A probe that fails opens the breaker again, for another open_s.",
         f"A probe failed; 1 s later a call got {_said(soon)}, and 2.1 s later one got {_said(late)}.",
         hint="The wait begins anew each time it opens: note the time at every change of state.",
-        rung=PSEUDOCODE,
     )
 
 
 def _old_news(answer: Any) -> Finding | None:
-    async def late() -> None:
-        await asyncio.sleep(3)
-        raise ConnectionError("down")
-
-    async def trial() -> list[tuple[str, str]]:
-        tried = _Tried(answer)
-        slow = asyncio.ensure_future(tried.call(late))
-        await asyncio.sleep(0.1)
-        await tried.open()
-        await asyncio.sleep(2.1)
-        await tried.call(_ok)
-        await slow
-        for _ in range(2):
-            await tried.call(_ok)
-        return tried.changes
-
-    changes = simulate(trial)
-    if changes == [(CLOSED, OPEN), (OPEN, HALF_OPEN), (HALF_OPEN, CLOSED)]:
-        return None
-    return Finding(
-        "A call that began before the state changed is no evidence after it.",
-        "A slow call began, the breaker opened, and after its wait three probes succeeded; in between the old call failed. "
-        "The changes were " + ", ".join(f"{a} → {b}" for a, b in changes) + ".",
-        hint="It took old news for a probe. Note self.period before the call, and count its outcome only if that is still "
-        "the same.",
-        rung=PSEUDOCODE,
+    required = "A call that began before the state changed is no evidence after it, however it ends."
+    hint = (
+        "It took old news for a probe. Note self.period before the call, and count its outcome, or give back its permit, "
+        "only if that is still the same."
     )
+
+    def ending(how: str, after_s: float) -> Callable[[], Awaitable[Any]]:
+        async def function() -> Any:
+            await asyncio.sleep(after_s)
+            return await {"failed": _down, "worked": _ok, "was a bad request": _refuse_the_request}[how]()
+
+        return function
+
+    async def from_closed(how: str) -> tuple[str, int]:
+        tried = _Tried(answer)
+        slow = asyncio.ensure_future(tried.call(ending(how, 3)))
+        await asyncio.sleep(0.1)
+        await tried.half_open()
+        await tried.calls("SS")
+        await slow
+        state, before = tried.state, tried.called
+        await asyncio.gather(*(tried.call(_ok) for _ in range(9)))
+        return state, tried.called - before
+
+    async def from_half_open() -> str:
+        tried = _Tried(answer)
+        await tried.half_open()
+        slow = asyncio.ensure_future(tried.call(ending("worked", 3)))
+        await asyncio.sleep(0.1)
+        await tried.calls("F")
+        await asyncio.sleep(2.1)
+        await tried.calls("SS")
+        await slow
+        return tried.state
+
+    async def from_closed_to_closed() -> str:
+        tried = _Tried(answer)
+        slow = asyncio.ensure_future(tried.call(ending("failed", 5)))
+        await asyncio.sleep(0.1)
+        await tried.half_open()
+        await tried.calls("SSSFFFF")
+        await slow
+        return tried.state
+
+    for how in ("failed", "worked", "was a bad request"):
+        state, called = simulate(from_closed(how))
+        if state != HALF_OPEN or called != 1:
+            return Finding(
+                required,
+                f"A slow call began, the breaker opened, and after its wait two probes succeeded; then the old call {how}. "
+                f"That left it {state} in place of {HALF_OPEN}, and of nine calls at once {called} in place of 1 reached "
+                "the service.",
+                hint=hint,
+            )
+    state = simulate(from_half_open)
+    if state != HALF_OPEN:
+        return Finding(
+            required,
+            "A slow probe began; another failed, which opened the breaker; half-open again, two probes succeeded, and then "
+            f"the old one worked. That left it {state} in place of {HALF_OPEN}.",
+            hint=hint + " The same state may be another period.",
+        )
+    state = simulate(from_closed_to_closed)
+    if state != CLOSED:
+        return Finding(
+            required,
+            "A slow call began; the breaker opened and closed again; four calls failed, and then the old one. That left it "
+            f"{state} in place of {CLOSED}.",
+            hint=hint + " The same state may be another period.",
+        )
+    return None
 
 
 # ---- 3.4 A failure rate over a window --------------------------------------------------------------------
@@ -598,7 +864,8 @@ def _with_judge(answer: Any) -> Callable[..., Any]:
     )
 
 
-# (calls: S success, F failure, L slow success, X slow failure; at which call it must open first, 0 for never; the hint)
+# (calls: S success, F failure, L slow success, X slow failure; at which call it must open first, 0 for never; the hint,
+# or the hints for the call at which it did: where several misconceptions show, each at another call)
 MINIMUM = (
     "One failure of one call is 100 %, and says nothing. Before minimum_calls have ended, nothing is judged."
 )
@@ -606,13 +873,17 @@ CONSECUTIVE = "It counts failures in a row. A rate looks at all calls of the win
 FORGETS = (
     "Only the last window_calls count: a good week must not hide a bad minute, nor a bad minute last a week."
 )
+ONE_MORE = (
+    "Off by one: when exactly minimum_calls have ended there are enough of them. Only *fewer* are too few."
+)
+SHARE = "While the window is not full, the rate is the share of the calls so far, not of window_calls."
 SLOW = "A slow call holds a worker as long as a failing one. Count those too, against slow_rate."
 EVERY = "Judge whenever a call has ended, a success too: it may be the one that makes up the minimum."
 AT_LEAST = "The threshold is reached when the rate is *at least* as high: >=, as resilience4j has it."
-WINDOWS = (
+WINDOWS: tuple[tuple[str, int, str | dict[int, str]], ...] = (
     ("F", 0, MINIMUM),
     ("FFFS", 0, MINIMUM),
-    ("FSFSFSFSFS", 5, CONSECUTIVE),
+    ("FSFSFSFSFS", 5, {0: CONSECUTIVE, 6: ONE_MORE, 9: SHARE}),
     ("FFFSS", 5, EVERY),
     ("SFSFSFSFSF", 6, AT_LEAST),
     ("SSSSSFFFF", 0, FORGETS),
@@ -639,7 +910,7 @@ def _rates(answer: Any) -> Finding | None:
                 + (f"open at call {opens}" if opens else "stay closed")
                 + (f", and it opened at call {first}." if first else ", and it stayed closed."),
                 look="[judge.add(failed, slow) for ...] with one judge",
-                hint=hint,
+                hint=hint if isinstance(hint, str) else hint.get(first, ""),
             )
     return None
 
@@ -654,7 +925,6 @@ def _numbers_are_given(answer: Any) -> Finding | None:
         "With window_calls=4, minimum_calls=2, failure_rate=0.75, slow_rate=0.5, calls F S F F L L gave "
         f"{said} in place of [False, False, False, True, False, True].",
         hint="Use self.window_calls and the others. The window always holds the last window_calls, also after it said True.",
-        rung=PSEUDOCODE,
     )
 
 
@@ -707,7 +977,9 @@ def _bounds(answer: Any) -> Finding | None:
             f"Of three calls at once {done} were done and {refused} refused with BulkheadFull; the outcomes were "
             + ", ".join(_said(o) for o in outcomes)
             + ".",
-            rung=PSEUDOCODE,
+            hint='BulkheadFull needs a text that says what is full: raise BulkheadFull("...").'
+            if any(isinstance(o, TypeError) and "'message'" in str(o) for o in outcomes)
+            else "",
         )
     return None
 
@@ -779,7 +1051,13 @@ def _diagnosis(answer: Any) -> Finding | None:
         return Finding("diagnose() returns (rule, record, line).", f"It returned {given!r:.80}.")
     rule, number, line = given
     if rule not in [v.rule for v in run.verdicts]:
-        return Finding("The rule is named as the verdicts name it.", f"There is no rule {rule!r:.60}.")
+        (nearest,) = difflib.get_close_matches(str(rule), [v.rule for v in run.verdicts], n=1, cutoff=0.0)
+        return Finding(
+            "The rule is named as the verdicts name it.",
+            f"There is no rule of that name; the nearest is {nearest!r}.",
+            hint="Copy the rule's whole text from the verdicts that print(mystery()) shows.",
+            rung=LOOK,
+        )
     if rule != RECOVERS:
         return Finding(
             "The broken rule is named.",
@@ -824,11 +1102,18 @@ def _diagnosis(answer: Any) -> Finding | None:
 # ---- 3.7 A budget that ends a storm ----------------------------------------------------------------------
 
 
-def _budget(answer: Any, steps: list[tuple[str, int, float]], ask_after_s: float = 0.0) -> bool:
+def _budget(
+    answer: Any,
+    steps: list[tuple[str, int, float]],
+    ask_after_s: float = 0.0,
+    *,
+    tokens_max: int = 10,
+    token_ratio: float = 0.1,
+) -> bool:
     """Let a budget see (what, how often, seconds after each); return whether it then allows a retry."""
 
     async def trial() -> bool:
-        mine = answer(10, 0.1)
+        mine = answer(tokens_max, token_ratio)
         for what, count, wait_s in steps:
             for _ in range(count):
                 (mine.on_failure if what == "F" else mine.on_success)()
@@ -866,7 +1151,6 @@ def _earns(answer: Any) -> Finding | None:
                 f"After {successes} successes and {failures} failures allows_retry was {not allowed}.",
                 hint="Successes count for something: failures < tokens_max / 2 + token_ratio * successes. Else a busy client "
                 "with one failure in a hundred may never retry.",
-                rung=PSEUDOCODE,
             )
     return None
 
@@ -889,14 +1173,34 @@ def _remembers_ten_seconds(answer: Any) -> Finding | None:
             hint="Old successes go on paying. A good morning must not buy a storm in the afternoon.",
         )
     if not _budget(answer, [("F", 4, 0)], ask_after_s=9):
-        return Finding(required, "Four failures, 9 s ago: allows_retry was False.", rung=PSEUDOCODE)
+        return Finding(required, "Four failures, 9 s ago: allows_retry was False.")
     if _budget(answer, [("F", 5, 0)], ask_after_s=9):
         return Finding(
             required,
             "Five failures, 9 s ago: allows_retry was True.",
             hint="They are not ten seconds old yet.",
-            rung=PSEUDOCODE,
         )
+    if _budget(answer, [("F", 5, 0)], ask_after_s=10):
+        return Finding(
+            required,
+            "Five failures, exactly 10 s ago: allows_retry was True.",
+            hint="What is ten seconds old still counts; drop only what is *older*: <, not <=.",
+        )
+    return None
+
+
+def _given_tokens(answer: Any) -> Finding | None:
+    for successes, failures, allowed in ((0, 9, True), (0, 10, False), (10, 14, True), (10, 15, False)):
+        steps = [("S", successes, 0.0), ("F", failures, 0.0)]
+        if _budget(answer, steps, tokens_max=20, token_ratio=0.5) != allowed:
+            return Finding(
+                "The numbers are those that were given.",
+                f"With tokens_max=20 and token_ratio=0.5, after {successes} successes and {failures} failures allows_retry "
+                f"was {not allowed}.",
+                hint="Half of tokens_max, and not always five."
+                if not successes
+                else "Each success pays for token_ratio of a failure, and not always for a tenth.",
+            )
     return None
 
 
@@ -915,7 +1219,6 @@ def _stays_small(answer: Any) -> Finding | None:
         "Its memory holds ten seconds, not a lifetime.",
         f"After 5000 calls at ten a second a collection of {size} things was held.",
         hint="Forget the old ones: pop from the left of a deque while the oldest is over ten seconds old.",
-        rung=PSEUDOCODE,
     )
 
 
@@ -943,6 +1246,7 @@ EXERCISES: dict[str, Exercise] = {
             ("chance comes from the argument", _chance_is_given),
             ("400 clients before their first and their fourth retry", _is_spread),
             ("400 clients at the cap", _cap_before_the_draw),
+            ("other numbers than these", _given_numbers),
         ),
         cases=(
             Case("payments is down for 3 s", "2s..5s outage payments", rules=(BOUNDED, LOST), params=SMALL),
@@ -969,8 +1273,10 @@ EXERCISES: dict[str, Exercise] = {
             ("connection errors and time-outs that pass", _tries_again),
             ("errors that no attempt can mend", _not_again),
             ("a service that is down", _gives_up),
+            ("waits that the jitter draws", _waits_as_drawn),
             ("a call that is cancelled", _ends_when_cancelled),
             ("a slow service and a deadline", _one_deadline),
+            ("how many calls were made", _says_how_many),
         ),
         cases=(
             Case("payments is down for 3 s", "2s..5s outage payments", rules=(BOUNDED, LOST), params=SMALL),
@@ -998,11 +1304,16 @@ EXERCISES: dict[str, Exercise] = {
             "accounted for.",
             "```\nif open and the wait is over: move to half-open\n"
             "if open, or half-open with three probes taken: raise CircuitOpen\n"
-            "taken += 1; note the period\ntry: call\n"
-            "on ConnectionError, TimeoutError: failed; open when half-open or at the fifth; raise\n"
-            "on anything else (BaseException): taken -= 1; raise\n"
-            "worked: when half-open, close at the third; when closed, failures = 0\n"
-            "(each only if the period is still the same)\n```",
+            "taken += 1\nperiod = self.period\ntry: call\n"
+            "on ConnectionError, TimeoutError:\n"
+            "    if period == self.period: count it; open when half-open or at the fifth\n"
+            "    raise\n"
+            "on anything else (BaseException):\n"
+            "    if period == self.period: taken -= 1\n"
+            "    raise\n"
+            "worked:\n"
+            "    if period == self.period: failures = 0; when half-open, close at the third\n"
+            "    return the result\n```",
         ),
         scenario=CALLS,
         part="breaker",
@@ -1010,10 +1321,12 @@ EXERCISES: dict[str, Exercise] = {
             ("five failures open it", _opens),
             ("bad requests do not", _bad_requests),
             ("it recovers within its wait", _comes_back),
+            ("sequences of calls while it is closed", _counts),
             ("fifty calls at once when half-open", _few_at_once),
             ("probes that are cancelled or ask for what cannot be", _permits_come_back),
+            ("sequences of probes", _counts_probes),
             ("a probe that fails", _opens_again),
-            ("a slow call from before it opened", _old_news),
+            ("slow calls from before it changed", _old_news),
         ),
         cases=(
             Case(
@@ -1139,6 +1452,7 @@ EXERCISES: dict[str, Exercise] = {
             ("failures in a row", _says_no),
             ("successes that pay for failures", _earns),
             ("what is older than ten seconds", _remembers_ten_seconds),
+            ("other numbers than these", _given_tokens),
             ("5000 calls with memory for ten seconds", _stays_small),
         ),
         cases=(

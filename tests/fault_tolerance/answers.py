@@ -52,6 +52,18 @@ def the_modules_chance(retry, base_s, *, cap_s, random, previous_s=0.0):
     return random_module.uniform(0, min(cap_s, base_s * 2 ** (retry - 1)))
 
 
+def always_30_s(retry, base_s, *, cap_s, random, previous_s=0.0):
+    return random.uniform(0, min(30.0, base_s * 2 ** (retry - 1)))
+
+
+def always_from_1_s(retry, base_s, *, cap_s, random, previous_s=0.0):
+    return random.uniform(0, min(cap_s, 2 ** (retry - 1)))
+
+
+def minds_the_wait_before(retry, base_s, *, cap_s, random, previous_s=0.0):
+    return random.uniform(0, max(previous_s, min(cap_s, base_s * 2 ** (retry - 1))))
+
+
 # ---- 3.2 -------------------------------------------------------------------------------------------------
 
 
@@ -59,7 +71,8 @@ class Tries:
     """The misconceptions of 3.2, by switches; with none of them, a right answer that counts down."""
 
     everything = nothing = bare = one_more = last_sleep = swallow_cause = cancelled_too = False
-    no_deadline = blind_wait = False
+    no_deadline = blind_wait = unjittered = always_first = short_cap = module = to_the_end = os_errors = False
+    miscounts = miscounts_deadline = False
 
     def __init__(self, *, attempts_max=3, base_s=1.0, jitter=None, retryable=None):
         self.attempts_max, self.base_s, self.jitter = attempts_max + self.one_more, base_s, jitter
@@ -67,7 +80,9 @@ class Tries:
     def deserves(self, error):
         if self.nothing:
             return False
-        return self.everything or isinstance(error, ConnectionError | TimeoutError)
+        return self.everything or isinstance(
+            error, OSError if self.os_errors else ConnectionError | TimeoutError
+        )
 
     async def call(self, function, *args, random, deadline, budget):
         caught = BaseException if self.cancelled_too else Exception
@@ -75,6 +90,7 @@ class Tries:
         while True:
             left -= 1
             done = self.attempts_max - left
+            told = 99 if self.miscounts else done
             try:
                 if self.no_deadline:
                     result = await function(*args)
@@ -89,17 +105,25 @@ class Tries:
             if not self.deserves(problem) and not isinstance(problem, asyncio.CancelledError):
                 if self.bare:
                     raise problem
-                raise NotRetryable(str(problem), attempts=done) from problem
+                raise NotRetryable(str(problem), attempts=told) from problem
             budget.on_failure()
-            wait_s = self.jitter(done, self.base_s, cap_s=30.0, random=random)
+            wait_s = self.jitter(
+                1 if self.always_first else done,
+                self.base_s,
+                cap_s=3.0 if self.short_cap else 30.0,
+                random=random_module if self.module else random,
+            )
+            if self.unjittered:
+                wait_s = self.base_s * 2 ** (done - 1)
             if self.last_sleep and not left:
                 await asyncio.sleep(wait_s)
             if not left:
-                raise RetriesExhausted(str(problem), attempts=done) from problem
+                raise RetriesExhausted(str(problem), attempts=told) from problem
             if not budget.allows_retry:
                 raise RetryBudgetSpent(str(problem), attempts=done) from problem
-            if wait_s >= deadline.remaining_s and not self.blind_wait and not self.no_deadline:
-                raise deadline.error(done) from problem
+            late = wait_s > deadline.remaining_s if self.to_the_end else wait_s >= deadline.remaining_s
+            if late and not self.blind_wait and not self.no_deadline:
+                raise deadline.error(77 if self.miscounts_deadline else done) from problem
             await asyncio.sleep(wait_s)
 
 
@@ -114,6 +138,9 @@ class Fuse:
     """The misconceptions of 3.3, by switches; with none of them, a right answer with a set of probes."""
 
     never = crowd = lose_permit = trips_on_anything = old_news = silent = no_new_wait = False
+    never_anew = by_chance_anew = counts_bad_as_good = too_wide = too_soon = too_late = ignores_probe = False
+    old_success = old_permit = by_state = no_timeouts = False
+    threshold, good_probes, permits = 5, 3, 3
 
     def __init__(self, service, *, open_s=2.0, on_transition=None):
         self.service, self.open_s, self.hook = service, open_s, on_transition
@@ -133,39 +160,58 @@ class Fuse:
         if not self.silent:
             self.hook(self.service, source, target)
 
+    def same(self, probes, state):
+        return self.old_news or (self.state == state if self.by_state else self.probes is probes)
+
+    def fail(self):
+        self.bad += 1
+        if (self.state == "half-open" and not self.ignores_probe) or self.bad == self.threshold:
+            self.go("open")
+
+    def work(self):
+        if not self.never_anew:
+            self.bad = 0
+        if self.state == "half-open":
+            self.good += 1
+            if self.good == self.good_probes:
+                self.go("closed")
+
     async def call(self, function, *args):
-        if self.state == "open" and not self.never and self.now() >= self.until:
+        waited = self.now() - self.until  # since it may be half-open
+        if self.too_soon:
+            waited += 0.1 * self.open_s
+        if self.state == "open" and not self.never and (waited > 0 if self.too_late else waited >= 0):
             self.go("half-open")
         if self.state == "open":
             raise CircuitOpen("open")
-        if self.state == "half-open" and len(self.probes) + self.good >= 3 and not self.crowd:
+        if self.state == "half-open" and len(self.probes) + self.good >= self.permits and not self.crowd:
             raise CircuitOpen("half-open")
-        token, probes = object(), self.probes
+        token, probes, state = object(), self.probes, self.state
         probes.add(token)
+        failures = (ConnectionError,) if self.no_timeouts else (ConnectionError, TimeoutError)
+        failures = (OSError,) if self.too_wide else failures
         try:
             result = await function(*args)
-        except (ConnectionError, TimeoutError):
+        except failures:
             probes.discard(token)
-            if self.probes is probes or self.old_news:
-                self.bad += 1
-                if self.state == "half-open" or self.bad == 5:
-                    self.go("open")
+            if self.same(probes, state):
+                self.fail()
             raise
         except BaseException:
             if not self.lose_permit:
                 probes.discard(token)
+            if self.old_permit and self.probes is not probes:
+                self.good -= 1
             if self.trips_on_anything:
-                self.bad += 1
-                if self.bad == 5:
-                    self.go("open")
+                self.fail()
+            if self.by_chance_anew:
+                self.bad = 0
+            if self.counts_bad_as_good and self.state == "half-open":
+                self.work()
             raise
         probes.discard(token)
-        if self.probes is probes or self.old_news:
-            self.bad = 0
-            if self.state == "half-open":
-                self.good += 1
-                if self.good == 3:
-                    self.go("closed")
+        if self.same(probes, state) or self.old_success:
+            self.work()
         return result
 
 
@@ -200,6 +246,7 @@ class Ring:
     """The misconceptions of 3.4, by switches; with none of them, a right answer with a ring and running counts."""
 
     no_minimum = in_a_row = for_ever = not_slow = on_failure_only = more_than = False
+    one_more = share_of_all = False
 
     def __init__(self, window_calls=10, minimum_calls=5, failure_rate=0.5, slow_rate=1.0):
         self.size, self.least = window_calls, 1 if self.no_minimum else minimum_calls
@@ -220,8 +267,10 @@ class Ring:
         if self.on_failure_only and not (failed or slow):
             return False
         calls = self.count["calls"]
-        if calls < self.least:
+        if calls < self.least + self.one_more:
             return False
+        if self.share_of_all:
+            calls = self.size
         failures, slow_ones = self.count["failed"] / calls, self.count["slow"] / calls
         if self.more_than:
             return failures > self.failure_rate or slow_ones >= self.slow_rate
@@ -288,6 +337,13 @@ class Counted:
         return result
 
 
+class Wordless(Counted):
+    async def call(self, function, *args):
+        if self.busy >= self.permits:
+            raise BulkheadFull
+        return await super().call(function, *args)
+
+
 def counted(**switches):
     return type("MyCounted", (Counted,), switches)
 
@@ -299,9 +355,11 @@ class BySeconds:
     """The misconceptions of 3.7, by switches; with none of them, a right answer that marks when each call ends to count."""
 
     always = never_forgets = unpaid = remembers_success = hoards = False
+    always_five = always_a_tenth = ten_is_old = False
 
     def __init__(self, tokens_max=10, token_ratio=0.1):
-        self.free, self.ratio = tokens_max / 2, token_ratio
+        self.free = 5 if self.always_five else tokens_max / 2
+        self.ratio = 0.1 if self.always_a_tenth else token_ratio
         self.lines = {"bad": deque(), "good": deque()}
         self.kept = []
 
@@ -316,7 +374,7 @@ class BySeconds:
         for name, line in self.lines.items():
             if self.never_forgets or (self.remembers_success and name == "good"):
                 continue
-            while line and line[0] < now:
+            while line and (line[0] <= now if self.ten_is_old else line[0] < now):
                 line.popleft()
 
     def on_failure(self):
@@ -368,6 +426,9 @@ MISCONCEPTIONS = {
         ("The first retry has the number 1", doubled_too_early),
         ("that is equal jitter", half_of_it_certain),
         ("The module `random`", the_modules_chance),
+        ("and not always 30 s", always_30_s),
+        ("whatever base_s is", always_from_1_s),
+        ("leave previous_s alone", minds_the_wait_before),
     ],
     "3.2": [
         ("It tries everything again", tries(everything=True)),
@@ -378,6 +439,14 @@ MISCONCEPTIONS = {
         ("It caught the cancellation", tries(cancelled_too=True)),
         ("Nothing limits the whole", tries(no_deadline=True)),
         ("It sleeps past the deadline", tries(blind_wait=True)),
+        ("The waits do not come from the jitter", tries(unjittered=True)),
+        ("retry, base_s, cap_s) of its calls were (1, 0.5, 30.0), (1, ", tries(always_first=True)),
+        ("The jitter needs to know", tries(short_cap=True)),
+        ("hand it on", tries(module=True)),
+        ("no time is left for a call", tries(to_the_end=True)),
+        ("OSError is too wide", tries(os_errors=True)),
+        ("NotRetryable.attempts was 99", tries(miscounts=True)),
+        ("DeadlineExceeded.attempts was 77", tries(miscounts_deadline=True)),
     ],
     "3.3": [
         ("It is never half-open", fuse(never=True)),
@@ -388,6 +457,22 @@ MISCONCEPTIONS = {
         ("goes through self.move", fuse(silent=True)),
         ("The wait begins anew", fuse(no_new_wait=True)),
         ("It took old news for a probe", fuse(old_news=True)),
+        ("then the old call worked", fuse(old_success=True)),
+        ("then the old call was a bad request", fuse(old_permit=True)),
+        ("The same state may be another period", fuse(by_state=True)),
+        ("The threshold is five", fuse(threshold=6)),
+        ("the failure number 2 opened it", fuse(threshold=2)),
+        ("A success begins the count anew", fuse(never_anew=True)),
+        ("changes no count", fuse(by_chance_anew=True)),
+        ("S S B", fuse(counts_bad_as_good=True)),
+        ("closes at the third success, and not before", fuse(good_probes=1)),
+        ("There are three permits", fuse(permits=4)),
+        ("there are three permits, one for each probe", fuse(permits=1)),
+        ("One failed probe is enough", fuse(ignores_probe=True)),
+        ("`except OSError` is too wide", fuse(too_wide=True)),
+        ("A TimeoutError is a failure", fuse(no_timeouts=True)),
+        ("2.99 s after", fuse(too_soon=True)),
+        ("open_s seconds *or more*", fuse(too_late=True)),
     ],
     "3.4": [
         ("One failure of one call is 100 %", ring(no_minimum=True)),
@@ -396,6 +481,8 @@ MISCONCEPTIONS = {
         ("Count those too", ring(not_slow=True)),
         ("a success too", ring(on_failure_only=True)),
         ("*at least* as high", ring(more_than=True)),
+        ("Only *fewer* are too few", ring(one_more=True)),
+        ("the share of the calls so far", ring(share_of_all=True)),
     ],
     "3.5": [
         ("each of them holds a worker", Waiting),
@@ -403,12 +490,14 @@ MISCONCEPTIONS = {
         ("when a call raises", counted(lost_on_error=True)),
         ("when a call is cancelled", counted(lost_on_cancel=True)),
         ("a permit that it never had", counted(given_by_the_refused=True)),
+        ("BulkheadFull needs a text", Wordless),
     ],
     "3.6": [
         ("read the verdicts", lambda: ("the breaker changes state only as its table allows", 295, 24)),
         ("as the table has it", lambda: (RULE, 292, 24)),
         ("a cause or a consequence", lambda: (RULE, 294, 24)),
         ("what is left undone there", lambda: (RULE, 295, 16)),
+        (f"the nearest is {RULE!r}", lambda: (RULE[:50], 295, 24)),
     ],
     "3.7": [
         ("It never says no", budget(always=True)),
@@ -416,6 +505,9 @@ MISCONCEPTIONS = {
         ("Successes count for something", budget(unpaid=True)),
         ("Old successes go on paying", budget(remembers_success=True)),
         ("pop from the left of a deque", budget(hoards=True)),
+        ("and not always five", budget(always_five=True)),
+        ("and not always for a tenth", budget(always_a_tenth=True)),
+        ("drop only what is *older*", budget(ten_is_old=True)),
         ("not the event loop's", ByTheCalendar),
     ],
 }
