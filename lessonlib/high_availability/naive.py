@@ -49,9 +49,9 @@ class HighAvailabilityManager:
         ports: Ports | None = None,
         heartbeat_s: float = 0.05,
         work: Sequence[str] = (),
-        on_transition: Callable[[str, str, int], None] | None = None,
-        on_applied: Callable[[int, int, Any], None] | None = None,
-        on_assignment: Callable[..., None] | None = None,
+        on_transition: Callable[..., object] | None = None,
+        on_applied: Callable[..., object] | None = None,
+        on_assignment: Callable[..., object] | None = None,
     ) -> None:
         self._names = [f"node-{number}" for number in range(1, node_count + 1)]
         self._others: list[HighAvailabilityManager] = []
@@ -118,7 +118,7 @@ class HighAvailabilityManager:
         if self.nodes:  # D5
             self.leader = min(self.nodes)  # D1
         if self.leader == self.name != before and self._on_transition is not None:
-            self._on_transition("follower", "leader", 0)
+            self._on_transition(self.name, "follower", "leader", 0)
 
     def _check_leader(self) -> None:
         if self.leader != self.name:
@@ -170,10 +170,10 @@ class HighAvailabilityManager:
         self._values[key] = value
         self._applied += 1
         if self._on_applied is not None:
-            self._on_applied(self._applied, 0, {"op": "write", "key": key, "value": value})
+            self._on_applied(self.name, self._applied, 0, {"op": "write", "key": key, "value": value})
 
     def _decided(self, moved: list[str], reason: str) -> None:
         self._decisions += 1
         if self.leader == self.name and self._on_assignment is not None:
             owners = {item: name for name, node in self.nodes.items() for item in node["work"]}
-            self._on_assignment(self._decisions, owners, list(self.nodes), moved, reason)
+            self._on_assignment(self.name, self._decisions, owners, list(self.nodes), moved, reason)

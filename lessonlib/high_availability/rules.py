@@ -32,9 +32,11 @@ from lessonlib.lab.rules import Verdict, broken, holds, not_exercised, rule
 
 STORE = "store"
 FOREVER_US = 10**15
-ELECTION_ROUNDS = 12  # longest election timeouts in which a majority that can talk has a leader; one round is the rule
+ELECTION_ROUNDS = (
+    12  # longest election timeouts in which a majority that can talk has a leader; one round is the rule
+)
 STEP_DOWN_ROUNDS = 2.5  # longest election timeouts after which a leader without a majority leads no more
-SLACK_US = 100_000
+ELECTION_SLACK_US = 100_000
 COPY_S = 1.0  # how much later than the original a duplicate may come
 SURELY_NOT_DONE = ("NotLeader", "NotConfirmed", "LogFull")
 CALLS = ("ok", "failed", "unknown")
@@ -97,7 +99,7 @@ def leaderships(history: History) -> list[Leadership]:
     return sorted(found, key=lambda one: one.start_us)
 
 
-def _faults(history: History) -> Iterator[tuple[Record, Fault]]:
+def _begun(history: History) -> Iterator[tuple[Record, Fault]]:
     for record in history.of("fault", phase="begins"):
         yield record, next(iter(FaultPlan.parse(record.data["fault"])))
 
@@ -105,7 +107,7 @@ def _faults(history: History) -> Iterator[tuple[Record, Fault]]:
 def _lost_disks(history: History) -> dict[str, int]:
     """Return for each member that has lost its disk when it did: from then on it counts for nothing."""
     lost: dict[str, int] = {}
-    for record, fault in _faults(history):
+    for record, fault in _begun(history):
         if isinstance(fault, CrashLosingDisk) and fault.node in members(history):
             lost.setdefault(fault.node, record.t_us)
     return lost
@@ -145,7 +147,7 @@ def _slowed(history: History, node: str) -> list[Spell]:
     """Return when a node is down, paused or slow, or its disk is slow or fails."""
     faults = [
         _fault_spell(record, fault)
-        for record, fault in _faults(history)
+        for record, fault in _begun(history)
         if isinstance(fault, SlowNode | SlowDisk | FailingDisk) and fault.node == node
     ]
     return _away(history, node) + faults
@@ -154,7 +156,7 @@ def _slowed(history: History, node: str) -> list[Spell]:
 def _links_troubled(history: History, group: tuple[str, ...]) -> list[Spell]:
     """Return when messages between the members of a group may be lost or late."""
     found = []
-    for record, fault in _faults(history):
+    for record, fault in _begun(history):
         touches = getattr(fault, "cuts", getattr(fault, "on", None))
         if touches is not None and any(touches(a, b) for a in group for b in group if a != b):
             found.append(_fault_spell(record, fault))
@@ -200,12 +202,16 @@ def one_leader_a_term(history: History) -> Verdict:
     for one in leaderships(history):
         other = seen.get(one.term)
         if other is not None and other.node != one.node and (one.term > 0 or one.start_us < other.end_us):
-            when = f"in term {one.term}" if one.term else f"from {seconds(one.start_us)} on: there are no terms"
+            when = (
+                f"in term {one.term}" if one.term else f"from {seconds(one.start_us)} on: there are no terms"
+            )
             return broken(f"{other.node} and {one.node} both lead {when}.", other.record, one.record)
         seen[one.term] = one
     if not seen:
         return not_exercised("Nobody was elected.")
-    return holds(f"{len(seen)} leaders, each in a term of its own." if 0 not in seen else "One leader at a time.")
+    return holds(
+        f"{len(seen)} leaders, each in a term of its own." if 0 not in seen else "One leader at a time."
+    )
 
 
 @rule("a leader that has been replaced is fenced off")
@@ -237,7 +243,9 @@ def fenced_off(history: History) -> Verdict:
 
 def _latest(leaders: list[Leadership], record: Record) -> int:
     """Return the place of the leadership in which the writer of a stored record was, by its node and the time."""
-    mine = [n for n, one in enumerate(leaders) if one.node == record.data["by"] and one.start_us <= record.t_us]
+    mine = [
+        n for n, one in enumerate(leaders) if one.node == record.data["by"] and one.start_us <= record.t_us
+    ]
     return mine[-1] if mine else -1
 
 
@@ -301,7 +309,9 @@ def same_prefix(history: History) -> Verdict:
             continue
         index = record.data["index"]
         if index != last.get(record.node, 0) + 1:
-            return broken(f"{record.node} applied entry {index} after entry {last.get(record.node, 0)}.", record)
+            return broken(
+                f"{record.node} applied entry {index} after entry {last.get(record.node, 0)}.", record
+            )
         last[record.node] = index
         other = first.setdefault(index, record)
         if other.node != record.node:
@@ -372,7 +382,7 @@ def leader_again(history: History) -> Verdict:
     everybody = members(history)
     if not everybody:
         return not_exercised("There is no cluster.")
-    bound_us = ELECTION_ROUNDS * _timeout_us(history) + SLACK_US
+    bound_us = ELECTION_ROUNDS * _timeout_us(history) + ELECTION_SLACK_US
     patience_us = round(3 * history.of("limits").records[0].data["timeout_s"] * 1e6) + bound_us
     leads = [
         spell
@@ -414,9 +424,7 @@ def leader_again(history: History) -> Verdict:
 def _without(spell: Spell, away: list[Spell]) -> list[Spell]:
     """Return what is left of a spell."""
     start_us, end_us = spell
-    return [
-        (max(a, start_us), b) for a, b in _gaps([(0, start_us), *away], end_us) if b > max(a, start_us)
-    ]
+    return [(max(a, start_us), b) for a, b in _gaps([(0, start_us), *away], end_us) if b > max(a, start_us)]
 
 
 @rule("a leader that hears from no majority steps down in time, and refuses")
@@ -427,7 +435,9 @@ def steps_down(history: History) -> Verdict:
     leaders = leaderships(history)
     for one in history.of("ok", op="write").records + history.of("ok", op="read").records:
         invoked = next(r for r in history.of("invoke", node=one.node) if r.data["call"] == one.data["call"])
-        if not any(l.node == one.node and l.start_us <= one.t_us and invoked.t_us <= l.end_us for l in leaders):
+        if not any(
+            l.node == one.node and l.start_us <= one.t_us and invoked.t_us <= l.end_us for l in leaders
+        ):
             return broken(f"{one.node} did a {one.data['op']} for a client and was no leader.", invoked, one)
     bound_us = round(STEP_DOWN_ROUNDS * _timeout_us(history))
     delivered = history.of("delivered")
@@ -462,21 +472,12 @@ def steps_down(history: History) -> Verdict:
 
 
 def _in_effect(history: History) -> list[Record]:
-    """Return the assignments that came into effect, in their order: where a log decides, those that were committed."""
-    committed = {
-        (record.data["index"], record.data["term"])
-        for record in history.of("applied")
-        if record.data["command"]["op"] == "assign"
-    }
-    assignments = history.of("assignment").records
-    if not any("term" in record.data for record in assignments):
-        return assignments
-    kept = {
-        record.data["number"]: record
-        for record in assignments
-        if (record.data["number"], record.data["term"]) in committed
-    }
-    return [kept[number] for number in sorted(kept)]
+    """Return, in order, who was given which work: what was applied from the log, or, without one, what was decided."""
+    decided: dict[int, Record] = {}
+    for record in history.of("applied"):
+        if record.data["command"]["op"] == "assign":
+            decided.setdefault(record.data["index"], record._replace(data=record.data["command"]))
+    return [decided[index] for index in sorted(decided)] or history.of("assignment").records
 
 
 def fewest_moves(owners: Mapping[str, str | None], nodes: list[str]) -> int:
@@ -499,7 +500,9 @@ def even_work(history: History) -> Verdict:
         loads = {node: sum(owner == node for owner in owners.values()) for node in nodes}
         strange = sorted({owner for owner in owners.values() if owner not in loads})
         if strange:
-            return broken(f"{record.node} gave work to {strange[0]}, which is not among {', '.join(nodes)}.", record)
+            return broken(
+                f"{record.node} gave work to {strange[0]}, which is not among {', '.join(nodes)}.", record
+            )
         if owners and max(loads.values()) - min(loads.values()) > 1:
             shares = ", ".join(f"{node} {count}" for node, count in loads.items())
             return broken(f"{record.node} spread the work unevenly: {shares}.", record)
@@ -539,7 +542,11 @@ def work_is_done(history: History) -> Verdict:
     for item, owner in last.data["owners"].items():
         if owner in down:
             return broken(f"{item} is still the work of {owner}, which is dead.", last, at_us=history.end_us)
-        at_it = [name for name in everybody if name not in down and name in doing and item in doing[name].data["items"]]
+        at_it = [
+            name
+            for name in everybody
+            if name not in down and name in doing and item in doing[name].data["items"]
+        ]
         if len(at_it) != 1:
             who = " and ".join(at_it) or "nobody"
             return broken(
@@ -549,7 +556,9 @@ def work_is_done(history: History) -> Verdict:
             )
     idle = [name for name in everybody if name not in down and name not in last.data["owners"].values()]
     if idle and len(last.data["owners"]) >= len(everybody):
-        return broken(f"{idle[0]} is up and has no work, and the others have all of it.", last, at_us=history.end_us)
+        return broken(
+            f"{idle[0]} is up and has no work, and the others have all of it.", last, at_us=history.end_us
+        )
     if not disturbed:
         return not_exercised("No node left and none came back.")
     return holds(f"{len(last.data['owners'])} items, each done by one node that is up.")
@@ -586,3 +595,117 @@ CLUSTER = (
     even_work,
     work_is_done,
 )
+
+
+# ---- Leases ----------------------------------------------------------------------------------------------
+# The records: `lease terms` (once): `duration_s`, `renew_s`, `again_s`; on the lock service's lane `granted`: `lease` (a
+# number that grows when somebody else is given the lease, or the same anew), `holder`, `token`, `renewed`; on a worker's
+# lane `holds` when an answer made it believe that it holds the lease: `lease`, `until_us`, by its own reckoning; and
+# `acts` when it begins a piece of work in this belief; on the store's lane `stored` and `refused`: `key`, `value`,
+# `token`, `by`, `lease`.
+
+LOCK, WORKERS, LEASED_STORE = "lock", ("worker-1", "worker-2"), "store"
+
+
+@rule("two workers never both believe that they hold the lease")
+def one_holder(history: History) -> Verdict:
+    """By their own reckoning: from an answer on until the time that they then have in mind, or their crash."""
+    until: dict[str, tuple[int, Record]] = {}
+    leases: set[int] = set()
+    for record in history.of("holds", "acts", "crash"):
+        if record.kind == "crash":
+            until.pop(record.node, None)
+            continue
+        for other, (end_us, belief) in until.items():
+            if other != record.node and record.t_us < end_us:
+                return broken(
+                    f"{other} believed at {seconds(belief.t_us)} that the lease was its own until {seconds(end_us)}, and "
+                    f"at {seconds(record.t_us)} {record.node} believed that of itself.",
+                    belief,
+                    record,
+                )
+        leases.add(record.data["lease"])
+        # Work that is begun later than the reckoning said shows that the worker has changed its mind.
+        last_us = record.data["until_us"] if record.kind == "holds" else record.t_us + 1
+        until[record.node] = max(
+            (last_us, record), until.get(record.node, (0, record)), key=lambda pair: pair[0]
+        )
+    if len(leases) < 2:
+        return not_exercised("The lease never passed on.")
+    return holds(f"{len(leases)} leases, one after another.")
+
+
+@rule("what an earlier holder writes is refused once a later one has written")
+def late_writes_fenced(history: History) -> Verdict:
+    """At the store, whatever the network, pauses and clocks have done to the writer."""
+    latest: dict[str, Record] = {}
+    late = 0
+    for record in history.of("stored", "refused", node=LEASED_STORE):
+        key, lease = record.data["key"], record.data.get("lease")
+        if lease is None:
+            continue
+        last = latest.get(key)
+        if last is not None and lease < last.data["lease"]:
+            late += 1
+            if record.kind == "stored":
+                return broken(
+                    f"{record.data['by']} wrote {key!r} with lease {lease} at {seconds(record.t_us)}, over what "
+                    f"{last.data['by']} had written with lease {last.data['lease']}.",
+                    last,
+                    record,
+                )
+        elif record.kind == "stored":
+            latest[key] = record
+    return holds(f"{late} late writes, all refused.") if late else not_exercised("No write came late.")
+
+
+@rule("each lease has a higher token than all before it")
+def tokens_grow(history: History) -> Verdict:
+    """Also after the lock service has restarted: otherwise the store cannot tell them apart."""
+    last: Record | None = None
+    count = 0
+    for record in history.of("granted", renewed=False):
+        if last is not None:
+            count += 1
+            if record.data["token"] <= last.data["token"]:
+                return broken(
+                    f"{record.data['holder']} got the lease with token {record.data['token']}, and "
+                    f"{last.data['holder']} had it before with {last.data['token']}.",
+                    last,
+                    record,
+                )
+        last = record
+    return (
+        holds(f"{count} times higher than before.") if count else not_exercised("The lease was granted once.")
+    )
+
+
+@rule("somebody holds the lease again within a bound after the trouble", "liveness")
+def lease_moves_on(history: History) -> Verdict:
+    """An old lease ends, or the lock service that starts anew waits for that, and a request gets through."""
+    terms: dict[str, Any] | None = next((r.data for r in history.of("lease terms")), None)
+    begun = [r.data["fault"] for r in history.of("fault", phase="begins")]
+    if terms is None:
+        return not_exercised("There was no lease.")
+    last_us = round(FaultPlan.parse("; ".join(begun)).ends_s * 1e6) if begun else 0
+    due_us = last_us + round(terms["again_s"] * 1e6)
+    down = _down_at_the_end(history)
+    if LOCK in down or down.issuperset(WORKERS):
+        return not_exercised("The lock service or both workers stayed down.")
+    if history.end_us < due_us:
+        return not_exercised(f"The run ended within {terms['again_s']:g} s after the trouble.")
+    held = [r for r in history.of("holds") if last_us <= r.t_us <= due_us and r.node not in down]
+    if not held:
+        return broken(
+            f"The trouble was over at {seconds(last_us)}, and {terms['again_s']:g} s later no worker had been given "
+            "the lease.",
+            at_us=due_us,
+        )
+    return holds(f"{held[0].node} had it {seconds(held[0].t_us - last_us)} after the trouble.")
+
+
+def _down_at_the_end(history: History) -> set[str]:
+    down: set[str] = set()
+    for record in history.of("crash", "restart"):
+        (down.add if record.kind == "crash" else down.discard)(record.node)
+    return down

@@ -2,8 +2,11 @@
 
 - `CLUSTER`: three members, a client beside each, and a store to which the leader's job writes.
 - `CLUSTER_OF_5`: the same with five, which stand the loss of two.
+- `HEARTBEATS`: nodes send heartbeats to a watcher, which says who is suspected.
+- `ACCRUAL`: the same for a detector that learns how long an interval is.
+- `LEASE`: two workers share one report through a lock service whose lock ends by itself, and write it to a store.
 
-The parts of a cluster, and how each is called:
+The parts of CLUSTER, and how each is called:
 
 | part | call | must have |
 |---|---|---|
@@ -20,19 +23,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from lessonlib.high_availability import naive, rules
+from lessonlib.high_availability import naive, naive_lease, rules
 from lessonlib.high_availability.ballot import Ballot
 from lessonlib.high_availability.disk_format import format_disk
 from lessonlib.high_availability.errors import StaleToken
 from lessonlib.high_availability.fenced_store import STORE_FILE, FencedStore
 from lessonlib.high_availability.heartbeat import HeartbeatMonitor
+from lessonlib.high_availability.lease import Grant, Lease, LeaseHeld, Leases
 from lessonlib.high_availability.manager import HighAvailabilityManager
+from lessonlib.high_availability.member import BALLOT_FILE, LOG_FILE
 from lessonlib.high_availability.rebalance import rebalance_work
 from lessonlib.high_availability.replicated_log import commit_index
-from lessonlib.high_availability.rules import STORE
+from lessonlib.high_availability.rules import LEASED_STORE, LOCK, STORE, WORKERS
 from lessonlib.lab.faults import (
     ClockSkew,
     Crash,
@@ -57,8 +62,9 @@ from lessonlib.lab.scenario import Param, Parts, Scenario
 from lessonlib.lab.world import Node, World
 from lessonlib.ports import MemoryDisk, Ports
 
-# ---- A cluster -------------------------------------------------------------------------------------------
+# ---- CLUSTER: votes, terms, replicas, work --------------------------------------------------------------------------------
 
+FILES = (BALLOT_FILE, LOG_FILE, STORE_FILE)
 TRIES = 3  # members that a client asks before it gives an operation up
 LAST_TRIES_S = 20.0  # how long each client tries to have a last write acknowledged
 JOB_WORK = 0.5  # of its period, the leader's job works between its check that it leads and its write
@@ -192,7 +198,9 @@ class _Overheard:
         return sender, message
 
 
-async def _health_check(manager: Any, overheard: _Overheard, others: tuple[str, ...], patience_s: float) -> None:
+async def _health_check(
+    manager: Any, overheard: _Overheard, others: tuple[str, ...], patience_s: float
+) -> None:
     """What a deployment adds to the textbook version: tell it, once, of each node that has fallen silent."""
     loop, began_s = asyncio.get_running_loop(), asyncio.get_running_loop().time()
     reports: dict[str, asyncio.Task[None]] = {}
@@ -204,7 +212,9 @@ async def _health_check(manager: Any, overheard: _Overheard, others: tuple[str, 
                 reports[name] = asyncio.create_task(manager.handle_node_failure(name))
 
 
-def _wire_textbook(node: Node, parts: Parts, params: Mapping[str, Any], members: tuple[str, ...], **given: Any) -> Any:
+def _wire_textbook(
+    node: Node, parts: Parts, params: Mapping[str, Any], members: tuple[str, ...], **given: Any
+) -> Any:
     overheard = _Overheard(node.ports)
     manager = parts["manager"](
         len(members),
@@ -219,7 +229,9 @@ def _wire_textbook(node: Node, parts: Parts, params: Mapping[str, Any], members:
     return manager
 
 
-def _wire_pattern(node: Node, parts: Parts, params: Mapping[str, Any], members: tuple[str, ...], **given: Any) -> Any:
+def _wire_pattern(
+    node: Node, parts: Parts, params: Mapping[str, Any], members: tuple[str, ...], **given: Any
+) -> Any:
     high_s = params["election_high_ms"] / 1000
     return parts["manager"](
         len(members),
@@ -230,6 +242,7 @@ def _wire_pattern(node: Node, parts: Parts, params: Mapping[str, Any], members: 
         ballot=parts["ballot"],
         quorum=parts["quorum"],
         rebalance=parts["rebalance"],
+        answer_s=params["timeout_s"],
         **given,
     )
 
@@ -243,24 +256,26 @@ def _deployed(name: str) -> dict[str, list[Any]]:
     return disk.files
 
 
-def _build(members: tuple[str, ...]) -> Callable[[World, Parts, Mapping[str, Any]], Coroutine[Any, Any, None]]:
+def _build(
+    members: tuple[str, ...],
+) -> Callable[[World, Parts, Mapping[str, Any]], Coroutine[Any, Any, None]]:
     def build(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
         names = ("heartbeat_ms", "election_low_ms", "election_high_ms", "timeout_s")
         world.record("limits", members=members, **{name: params[name] for name in names})
         items = [f"item-{number}" for number in range(1, params["work_items"] + 1)]
 
+        def on_transition(node: str, source: str, target: str, term: int) -> None:
+            world.record("transition", node, source=source, target=target, term=term)
+
+        def on_applied(node: str, index: int, term: int, command: Any) -> None:
+            world.record("applied", node, index=index, term=term, command=command)
+
+        def on_assignment(node: str, number: int, owners: Any, nodes: Any, moved: Any, reason: str) -> None:
+            world.record(
+                "assignment", node, number=number, owners=owners, nodes=nodes, moved=moved, reason=reason
+            )
+
         async def boot(node: Node) -> None:
-            def on_transition(source: str, target: str, term: int) -> None:
-                world.record("transition", node.name, source=source, target=target, term=term)
-
-            def on_applied(index: int, term: int, command: Any) -> None:
-                world.record("applied", node.name, index=index, term=term, command=command)
-
-            def on_assignment(number: int, owners: Any, nodes: Any, moved: Any, reason: str) -> None:
-                world.record(
-                    "assignment", node.name, number=number, owners=owners, nodes=nodes, moved=moved, reason=reason
-                )
-
             manager = parts["wiring"](
                 node,
                 parts,
@@ -283,7 +298,9 @@ def _build(members: tuple[str, ...]) -> Callable[[World, Parts, Mapping[str, Any
     return build
 
 
-DEAD_AFTER = 3  # times the longest election timeout: when the leader takes a member for dead, and moves its work
+DEAD_AFTER = (
+    3  # times the longest election timeout: when the leader takes a member for dead, and moves its work
+)
 
 TEXTBOOK: Parts = {
     "wiring": _wire_textbook,
@@ -358,3 +375,182 @@ def _cluster(name: str, count: int) -> Scenario:
 
 CLUSTER = _cluster("CLUSTER", 3)
 CLUSTER_OF_5 = _cluster("CLUSTER_OF_5", 5)
+
+
+# ---- Leases ----------------------------------------------------------------------------------------------
+
+REPORT = "report"  # what is leased, and the key under which it is stored
+RENEWALS = 3  # how often the lease is asked for in its time
+LEASE_MS_DEFAULT, LEASE_SMALL_MS = 3_000, 1_000
+
+
+def _lock_service(world: World, parts: Parts, params: Mapping[str, Any]) -> None:
+    """Add the node that gives the lease to one worker at a time."""
+    last: dict[str, Any] = {"lease": 0, "whose": None}  # the observer's count of leases: outlives the node
+
+    def boot(node: Node) -> Coroutine[Any, Any, None]:
+        leases = parts["grantor"](node, duration_s=params["lease_ms"] / 1000)
+        transport = node.ports.transport
+
+        async def serve() -> None:
+            while True:
+                sender, asked = await transport.receive()
+                try:
+                    grant = await leases.grant(REPORT, asked["holder"])
+                except LeaseHeld as held:
+                    answer = {
+                        "type": "held",
+                        "request": asked["request"],
+                        "retry_after_s": held.retry_after_s,
+                    }
+                    transport.send(sender, answer)
+                    continue
+                whose = [grant.holder, grant.token]
+                renewed = whose == last["whose"]
+                last["lease"], last["whose"] = last["lease"] + (not renewed), whose
+                about = {"holder": sender, "token": grant.token, "lease": last["lease"]}
+                world.record("granted", LOCK, **about, renewed=renewed)
+                answer = {"type": "granted", "request": asked["request"], "lease": last["lease"]}
+                transport.send(sender, {**answer, "grant": asdict(grant)})
+
+        return serve()
+
+    world.node(LOCK, boot)
+
+
+def _leased_worker(world: World, name: str, parts: Parts, params: Mapping[str, Any]) -> None:
+    """Add a worker that writes the report for as long as it believes to hold the lease."""
+    work_s = params["work_ms"] / 1000
+    renew_s = params["lease_ms"] / 1000 / RENEWALS
+
+    def boot(node: Node) -> Coroutine[Any, Any, None]:
+        transport, loop = node.ports.transport, world.loop
+        lease = parts["holder"](node, margin_s=params["margin_ms"] / 1000)
+        lease_of: dict[Any, int] = {}  # by token: for the records
+
+        async def keep_asking() -> None:
+            while True:
+                ask = {"type": "ask", "request": lease.ask(loop.time()), "holder": lease.holder}
+                transport.send(LOCK, ask)
+                await asyncio.sleep(renew_s)
+
+        async def listen() -> None:
+            while True:
+                _, said = await transport.receive()
+                if said["type"] != "granted":
+                    continue
+                grant = Grant(**said["grant"])
+                lease_of[grant.token] = said["lease"]
+                lease.granted(said["request"], grant)
+                left_s = lease.remaining_s(loop.time())
+                if left_s > 0 and lease.token == grant.token:
+                    until_us = loop.now_us + round(left_s * 1e6)
+                    world.record("holds", name, lease=said["lease"], until_us=until_us)
+
+        async def work() -> None:
+            pages = 0
+            while True:
+                if lease.remaining_s(loop.time()) <= work_s:  # it would not be done in time
+                    await asyncio.sleep(work_s / 4)
+                    continue
+                pages, token = pages + 1, lease.token
+                world.record("acts", name, lease=lease_of[token])
+                await asyncio.sleep(
+                    work_s
+                )  # a pause in here, and the belief on which it rests is long out of date
+                page = {"key": REPORT, "value": f"{name}, page {pages}", "token": token}
+                transport.send(LEASED_STORE, {"type": "store", "lease": lease_of[token], **page})
+
+        async def both() -> None:
+            await asyncio.gather(keep_asking(), listen(), work())
+
+        return both()
+
+    world.node(name, boot)
+
+
+def _leased_store(world: World, parts: Parts) -> None:
+    """Add the node on which the report is kept."""
+
+    def boot(node: Node) -> Coroutine[Any, Any, None]:
+        store = parts["store"](node.ports.disk)
+
+        async def serve() -> None:
+            while True:
+                sender, asked = await node.ports.transport.receive()
+                about = {name: asked[name] for name in ("key", "value", "token", "lease")}
+                try:
+                    await store.write(asked["key"], asked["value"], asked["token"])
+                except StaleToken as stale:
+                    world.record("refused", LEASED_STORE, **about, by=sender, highest=stale.highest)
+                else:
+                    world.record("stored", LEASED_STORE, **about, by=sender)
+
+        return serve()
+
+    world.node(LEASED_STORE, boot)
+
+
+def _build_lease(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
+    duration_s = params["lease_ms"] / 1000
+    # The old lease ends; a lock service that starts anew counts it again, from its first request on.
+    again_s = 2 * duration_s + 2 * duration_s / RENEWALS
+    world.record("lease terms", duration_s=duration_s, renew_s=duration_s / RENEWALS, again_s=again_s)
+    _lock_service(world, parts, params)
+    for name in WORKERS:
+        _leased_worker(world, name, parts, params)
+    _leased_store(world, parts)
+
+    async def time_passes() -> None:
+        await asyncio.sleep(params["duration_s"])
+
+    return time_passes()
+
+
+def _naive_grantor(node: Node, *, duration_s: float) -> naive_lease.LockService:
+    return naive_lease.LockService(node.ports.clock, duration_s=duration_s)
+
+
+def _naive_holder(node: Node, *, margin_s: float) -> naive_lease.LockHolder:
+    return naive_lease.LockHolder(node.name, node.ports.clock)
+
+
+def _naive_store(disk: Any) -> naive_lease.Store:
+    return naive_lease.Store()
+
+
+def _grantor(node: Node, *, duration_s: float) -> Leases:
+    return Leases(node.ports.disk, duration_s=duration_s)
+
+
+def _holder(node: Node, *, margin_s: float) -> Lease:
+    return Lease(node.name, random=node.ports.random, margin_s=margin_s)
+
+
+LEASE = Scenario(
+    name="LEASE",
+    build=_build_lease,
+    systems={
+        "textbook": {"grantor": _naive_grantor, "holder": _naive_holder, "store": _naive_store},
+        "pattern": {"grantor": _grantor, "holder": _holder, "store": FencedStore},
+    },
+    params=(
+        Param("duration_s", 20, 1, 600, "s", "How long the workers work."),
+        Param("lease_ms", LEASE_MS_DEFAULT, 300, 60_000, "ms", "For how long a lease is granted."),
+        Param("margin_ms", 100, 0, 1_000, "ms", "How much earlier the holder stops (pattern only)."),
+        Param("work_ms", 200, 1, 1_000, "ms", "How long a page of the report takes."),
+    ),
+    faults=(Pause, ClockSkew, Delay, Duplication, Reordering, Loss, Crash, Partition, OneWayPartition),
+    rules=(
+        rules.one_holder,
+        rules.late_writes_fenced,
+        rules.tokens_grow,
+        rules.lease_moves_on,
+        nothing_died(),
+    ),
+    lanes=(LOCK, *WORKERS, LEASED_STORE),
+    targets={"node": (LOCK, *WORKERS, LEASED_STORE)},
+    settle_s=12,
+    horizon_s=6,
+    small={"duration_s": 6, "lease_ms": LEASE_SMALL_MS},
+)
