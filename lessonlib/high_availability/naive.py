@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lessonlib.ports import Disk, LocalHub, MemoryDisk, Ports, local_ports
@@ -39,6 +40,15 @@ class Store:
         return self._values.get(key)
 
 
+@dataclass
+class Node:
+    """What a member believes of a node."""
+
+    state: str
+    work: list[str]
+    last_heartbeat_s: float | None = None
+
+
 class HighAvailabilityManager:
     """One member of a cluster, `ports.transport.name` of node-1, node-2, ...; without ports, all of them."""
 
@@ -67,7 +77,7 @@ class HighAvailabilityManager:
         self.name = ports.transport.name
         self.leader: str | None = None
         self.token = None
-        self.nodes: dict[str, dict[str, Any]] = {}
+        self.nodes: dict[str, Node] = {}
         self._transport = ports.transport
         self._heartbeat_s = heartbeat_s
         self._work = list(work)
@@ -82,8 +92,7 @@ class HighAvailabilityManager:
 
     async def initialize_cluster(self) -> None:
         for number, name in enumerate(self._names):
-            work = self._work[number :: len(self._names)]
-            self.nodes[name] = {"state": "active", "last_heartbeat": None, "work": work}
+            self.nodes[name] = Node("active", self._work[number :: len(self._names)])
         self._elect_leader()
         self._decided(list(self._work), "the cluster starts")
         self._tasks = [asyncio.create_task(self._serve()), asyncio.create_task(self._beat())]
@@ -91,11 +100,11 @@ class HighAvailabilityManager:
             await other.initialize_cluster()
 
     async def handle_node_failure(self, node_id: str) -> None:
-        failed = self.nodes.pop(node_id)  # D6
+        del self.nodes[node_id]  # D6
         if node_id == self.leader:
             self._elect_leader()
         if self.leader == self.name:
-            await self._take_over(node_id, failed)
+            await self._take_over(node_id)
 
     async def write(self, key: str, value: Any) -> None:
         self._check_leader()
@@ -124,12 +133,12 @@ class HighAvailabilityManager:
         if self.leader != self.name:
             raise Exception(f"{self.name} is not the leader, {self.leader} is")
 
-    async def _take_over(self, node_id: str, failed: dict[str, Any]) -> None:
+    async def _take_over(self, node_id: str) -> None:
         state = await self._ask(node_id)  # D3
         self._values = {**state["values"], **self._values}
         for item in state["work"]:
-            idlest = min(self.nodes, key=lambda name: len(self.nodes[name]["work"]))
-            self.nodes[idlest]["work"].append(item)
+            idlest = min(self.nodes, key=lambda name: len(self.nodes[name].work))
+            self.nodes[idlest].work.append(item)
             self._transport.send(idlest, {"type": "assign", "item": item})  # D4
         self._decided(state["work"], f"{node_id} failed")
 
@@ -147,7 +156,7 @@ class HighAvailabilityManager:
         while True:
             sender, message = await self._transport.receive()
             if message["type"] == "state request":
-                state = {"values": self._values, "work": self.nodes[self.name]["work"]}
+                state = {"values": self._values, "work": self.nodes[self.name].work}
                 self._transport.send(sender, {"type": "state", **state})
             elif message["type"] == "state":
                 answer = self._answers.pop(sender, None)
@@ -155,11 +164,11 @@ class HighAvailabilityManager:
                     answer.set_result(message)
             elif sender in self.nodes:
                 if message["type"] == "heartbeat":
-                    self.nodes[sender]["last_heartbeat"] = asyncio.get_running_loop().time()  # D2
+                    self.nodes[sender].last_heartbeat_s = asyncio.get_running_loop().time()  # D2
                 elif message["type"] == "replicate":
                     self._apply(message["key"], message["value"])
                 elif sender != self.name:
-                    self.nodes[self.name]["work"].append(message["item"])
+                    self.nodes[self.name].work.append(message["item"])
 
     def _send_to_all(self, message: dict[str, Any]) -> None:
         for name in self.nodes:
@@ -175,5 +184,5 @@ class HighAvailabilityManager:
     def _decided(self, moved: list[str], reason: str) -> None:
         self._decisions += 1
         if self.leader == self.name and self._on_assignment is not None:
-            owners = {item: name for name, node in self.nodes.items() for item in node["work"]}
+            owners = {item: name for name, node in self.nodes.items() for item in node.work}
             self._on_assignment(self.name, self._decisions, owners, list(self.nodes), moved, reason)

@@ -13,7 +13,7 @@ The records of a cluster, beside the laboratory's own:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 from lessonlib.high_availability.election import LEADER
@@ -407,7 +407,7 @@ def leader_again(history: History) -> Verdict:
                 )
             held = max(held, until_us - free_us)
         done = [start_us, *(t for t in writes if start_us <= t < end_us), end_us]
-        for before_us, after_us in zip(done, done[1:], strict=False):
+        for before_us, after_us in pairwise(done):
             asked = [t for t in invoked if before_us <= t < after_us]
             if after_us - before_us > patience_us and asked and asked[-1] - before_us > patience_us:
                 return broken(
@@ -436,7 +436,7 @@ def steps_down(history: History) -> Verdict:
     for one in history.of("ok", op="write").records + history.of("ok", op="read").records:
         invoked = next(r for r in history.of("invoke", node=one.node) if r.data["call"] == one.data["call"])
         if not any(
-            l.node == one.node and l.start_us <= one.t_us and invoked.t_us <= l.end_us for l in leaders
+            own.node == one.node and own.start_us <= one.t_us and invoked.t_us <= own.end_us for own in leaders
         ):
             return broken(f"{one.node} did a {one.data['op']} for a client and was no leader.", invoked, one)
     bound_us = round(STEP_DOWN_ROUNDS * _timeout_us(history))

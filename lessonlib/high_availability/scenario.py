@@ -65,7 +65,6 @@ from lessonlib.ports import MemoryDisk, Ports
 # ---- CLUSTER: votes, terms, replicas, work --------------------------------------------------------------------------------
 
 FILES = (BALLOT_FILE, LOG_FILE, STORE_FILE)
-TRIES = 3  # members that a client asks before it gives an operation up
 LAST_TRIES_S = 20.0  # how long each client tries to have a last write acknowledged
 JOB_WORK = 0.5  # of its period, the leader's job works between its check that it leads and its write
 
@@ -146,7 +145,7 @@ class _Clients:
         answer took place.
         """
         member = home
-        for _ in range(TRIES):
+        for _ in self._members:
             done, leader = await self._attempt(home, member, op, key)
             if done:
                 return True
