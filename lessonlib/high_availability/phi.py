@@ -26,7 +26,9 @@ from lessonlib.errors import LessonError
 from lessonlib.event_driven.arguments import seconds, whole
 from lessonlib.high_availability.heartbeat import name_and_time, not_watched
 
-ERFC_MAX = 25.0  # erfc(25) is 8e-274; beyond 26.5 it has no digits left, and phi would be infinite from 308 on
+ERFC_MAX = (
+    25.0  # erfc(25) is 8e-274; beyond 26.5 it has no digits left, and phi would be infinite from 308 on
+)
 
 
 def phi_exact(silence_s: float, mean_s: float, deviation_s: float) -> float:
@@ -64,7 +66,11 @@ def phi_akka(silence_s: float, mean_s: float, deviation_s: float) -> float:
 
 
 def silence_at(
-    threshold: float, mean_s: float, deviation_s: float, *, phi: Callable[[float, float, float], float] = phi_exact
+    threshold: float,
+    mean_s: float,
+    deviation_s: float,
+    *,
+    phi: Callable[[float, float, float], float] = phi_exact,
 ) -> float:
     """Return after how many seconds of silence phi reaches `threshold`, to a microsecond: what a timeout would say."""
     seconds("threshold", threshold)
