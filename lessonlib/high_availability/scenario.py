@@ -24,6 +24,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from math import log
 from typing import Any
 
 from lessonlib.high_availability import naive, naive_lease, rules
@@ -31,13 +32,14 @@ from lessonlib.high_availability.ballot import Ballot
 from lessonlib.high_availability.disk_format import format_disk
 from lessonlib.high_availability.errors import StaleToken
 from lessonlib.high_availability.fenced_store import STORE_FILE, FencedStore
-from lessonlib.high_availability.heartbeat import HeartbeatMonitor
+from lessonlib.high_availability.heartbeat import HeartbeatMonitor, beat, keep_watch
 from lessonlib.high_availability.lease import Grant, Lease, LeaseHeld, Leases
 from lessonlib.high_availability.manager import HighAvailabilityManager
 from lessonlib.high_availability.member import BALLOT_FILE, LOG_FILE
+from lessonlib.high_availability.phi import PhiAccrualDetector, silence_at
 from lessonlib.high_availability.rebalance import rebalance_work
 from lessonlib.high_availability.replicated_log import commit_index
-from lessonlib.high_availability.rules import LEASED_STORE, LOCK, STORE, WORKERS
+from lessonlib.high_availability.rules import LEASED_STORE, LOCK, STORE, WATCHER, WORKERS
 from lessonlib.lab.faults import (
     ClockSkew,
     Crash,
@@ -552,4 +554,195 @@ LEASE = Scenario(
     settle_s=12,
     horizon_s=6,
     small={"duration_s": 6, "lease_ms": LEASE_SMALL_MS},
+)
+
+
+# ---- HEARTBEATS: who is alive? ---------------------------------------------------------------------------
+# The parts, and how each is called:
+#
+# | part       | call                                  | must have                                                    |
+# |------------|---------------------------------------|--------------------------------------------------------------|
+# | `detector` | `(timeout_s)`; in ACCRUAL and "phi"   | `watch`, `heard`, `suspects`; what `level` and `silence_s`   |
+# |            | `(threshold, window=, longest_s=,     | say is recorded                                              |
+# |            | first_interval_s=)`                   |                                                              |
+# | `wiring`   | `(parts, params)`                     | returns the detector                                         |
+# | `watcher`  | as `keep_watch`                       | runs for ever                                                |
+# | `promise`  | `(params)`                            | returns what the rules hold the detector to:                 |
+#
+# Nobody is suspected who was heard within `patience_s`. Whoever is silent is suspected within `detect_s`, or within
+# `stretch` times the longest interval that a detector can have learnt, where that is more; one look comes on top.
+# Silences above `learns_s` are not learnt, nor those in which the node was suspected.
+
+LOOK_S = 0.05
+WINDOW = 50  # intervals of each node
+FOREVER_S = 1e9
+MIN_DEVIATION_S = 0.1
+
+
+def _wire_timeout(parts: Parts, params: Mapping[str, Any]) -> Any:
+    return parts["detector"](params["timeout_ms"] / 1000)
+
+
+def _wire_phi(parts: Parts, params: Mapping[str, Any]) -> Any:
+    return parts["detector"](
+        params["threshold"],
+        window=WINDOW,
+        longest_s=longest_s(params),
+        first_interval_s=params["heartbeat_ms"] / 1000,
+    )
+
+
+def phi_detector(
+    threshold: float, *, window: int, longest_s: float, first_interval_s: float
+) -> PhiAccrualDetector:
+    """Our phi detector, as a part: it needs no `longest_s`, since it leaves out whatever ends a suspicion."""
+    return PhiAccrualDetector(threshold, window=window, first_interval_s=first_interval_s)
+
+
+def longest_s(params: Mapping[str, Any]) -> float:
+    """Return which intervals are outages to a detector that tells them by their length: five heartbeats."""
+    return float(5 * params["heartbeat_ms"] / 1000)
+
+
+def timeout_promise(params: Mapping[str, Any]) -> dict[str, float]:
+    """What a detector with a timeout promises: up to the timeout nobody is suspected, and then everybody."""
+    timeout_s = params["timeout_ms"] / 1000
+    return {"patience_s": timeout_s, "detect_s": timeout_s, "stretch": 0.0, "learns_s": 0.0}
+
+
+def phi_promise(params: Mapping[str, Any]) -> dict[str, float]:
+    """What the phi detector promises, whatever it has seen.
+
+    It suspects after the mean interval and k deviations, where phi_exact reaches the threshold at k deviations. The
+    mean is 0 at least, and the deviation has a minimum m: so much it bears. If the longest interval that it has seen is
+    g, the mean is g at most and the deviation g/2 (Popoviciu's inequality): so it waits for g + k·m or g·(1 + k/2).
+    """
+    k = silence_at(params["threshold"], 0.0, 1.0)
+    stretch = 1 + k / 2
+    first_s = 1.25 * params["heartbeat_ms"] / 1000  # the longer one of the two intervals it starts from
+    return {
+        "patience_s": k * MIN_DEVIATION_S,
+        "detect_s": max((2 + k) * MIN_DEVIATION_S, stretch * first_s),  # g + k·m is less, or g is below 2m
+        "stretch": stretch,
+        "learns_s": FOREVER_S,
+    }
+
+
+def accrual_promise(params: Mapping[str, Any]) -> dict[str, float]:
+    """What ACCRUAL holds a detector to: a promise that one with the exponential distribution can keep as well.
+
+    That one suspects after `threshold` · ln 10 mean intervals, of which none is above `longest_s`.
+    """
+    means = params["threshold"] * log(10)
+    return {
+        "patience_s": min(phi_promise(params)["patience_s"], 3 * params["heartbeat_ms"] / 1000),
+        "detect_s": max(phi_promise(params)["detect_s"], 1.25 * means * params["heartbeat_ms"] / 1000),
+        "stretch": max(phi_promise(params)["stretch"], means),
+        "learns_s": longest_s(params),
+    }
+
+
+def _build_heartbeats(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
+    names = [f"node-{number}" for number in range(1, params["nodes"] + 1)]
+    low_us = world.network.latency_us[0]
+    world.network.latency_us = (low_us, low_us + 1000 * params["jitter_ms"])
+    promise = {name: round(value, 6) for name, value in parts["promise"](params).items()}
+    world.record("promise", WATCHER, **promise, look_s=LOOK_S)
+
+    def boot_watcher(node: Node) -> Any:
+        detector = parts["wiring"](parts, params)
+        suspected: set[str] = set()
+
+        def on_look(now_s: float, suspects: list[str]) -> None:
+            for name in names:
+                if hasattr(detector, "level"):
+                    world.record("level", WATCHER, about=name, phi=round(detector.level(name, now_s), 3))
+                if (name in suspects) != (name in suspected):
+                    suspected.symmetric_difference_update({name})
+                    about: dict[str, Any] = {"about": name, "suspected": name in suspected}
+                    if hasattr(detector, "silence_s"):
+                        about["silence_s"] = round(detector.silence_s(name, now_s), 6)
+                    world.record("suspicion", WATCHER, **about)
+
+        world.record("watching", WATCHER, nodes=names)
+        return parts["watcher"](detector, names, ports=node.ports, look_s=LOOK_S, on_look=on_look)
+
+    world.node(WATCHER, boot_watcher)
+    for name in names:
+        world.node(
+            name, lambda node: beat(WATCHER, interval_s=params["heartbeat_ms"] / 1000, ports=node.ports)
+        )
+    return _time_passes(world, params["duration_s"])
+
+
+async def _time_passes(world: World, duration_s: float) -> None:
+    def tick() -> None:
+        world.record("tick")
+        world.loop.after_us(1_000_000, tick)
+
+    tick()
+    await asyncio.sleep(duration_s)
+
+
+HEARTBEATS = Scenario(
+    name="HEARTBEATS",
+    build=_build_heartbeats,
+    systems={
+        "textbook": {
+            "wiring": _wire_timeout,
+            "detector": naive.HeartbeatTable,
+            "watcher": keep_watch,
+            "promise": timeout_promise,
+        },
+        "pattern": {
+            "wiring": _wire_timeout,
+            "detector": HeartbeatMonitor,
+            "watcher": keep_watch,
+            "promise": timeout_promise,
+        },
+        "phi": {
+            "wiring": _wire_phi,
+            "detector": phi_detector,
+            "watcher": keep_watch,
+            "promise": phi_promise,
+        },
+    },
+    params=(
+        Param("duration_s", 20.0, 1, 3600, "s", "How long the nodes are watched."),
+        Param("nodes", 3, 3, 20, "nodes", "How many nodes send heartbeats."),
+        Param("heartbeat_ms", 200, 10, 10_000, "ms", "How often each node sends one."),
+        Param(
+            "timeout_ms", 1000, 50, 60_000, "ms", "After how long a silence a node is suspected (timeout)."
+        ),
+        Param("threshold", 8.0, 0.5, 16, "phi", "From which phi on a node is suspected (phi)."),
+        Param("jitter_ms", 20, 0, 5_000, "ms", "By how much the time of a message on its way varies."),
+    ),
+    faults=(
+        Crash,
+        Pause,
+        Partition,
+        OneWayPartition,
+        Loss,
+        Delay,
+        Reordering,
+        Duplication,
+        SlowNode,
+        ClockSkew,
+    ),
+    rules=(rules.complete, rules.accurate, rules.withdrawn, nothing_died()),
+    lanes=(WATCHER, "node-1", "node-2", "node-3"),
+    targets={"node": ("node-1", "node-2", "node-3", WATCHER)},
+    settle_s=5,
+    horizon_s=8,
+    small={"duration_s": 10.0},
+)
+
+ACCRUAL = replace(
+    HEARTBEATS,
+    name="ACCRUAL",
+    systems={
+        "textbook": HEARTBEATS.systems["textbook"],
+        "pattern": {**HEARTBEATS.systems["phi"], "promise": accrual_promise},
+    },
+    params=HEARTBEATS.params,
 )
