@@ -465,7 +465,7 @@ def test_the_pattern_keeps_the_rules_with_other_numbers_too(params, plan):
 def test_times_that_make_no_sense_are_refused_with_all_three(params):
     with pytest.raises(
         ScenarioError,
-        match="heartbeat_ms=.*, election_low_ms=.*, election_high_ms=.* make no sense; give each",
+        match=r"heartbeat_ms=.*, election_low_ms=.*, election_high_ms=.* make no sense; give each",
     ):
         CLUSTER.run(**params)
 
