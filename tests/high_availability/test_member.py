@@ -168,6 +168,52 @@ async def test_nothing_is_sent_before_it_is_on_the_disk():
 
 
 @in_virtual_time
+async def test_a_heartbeat_of_a_new_term_is_not_answered_before_the_term_is_on_the_disk():
+    cluster = Cluster()
+    follower, leader = cluster.others(await cluster.led())
+    cluster.ports[follower].disk.broken = True
+    heartbeat = {"type": "append", "term": 7, "prev_index": 0, "prev_term": 0, "entries": [], "commit": 0}
+    cluster.sent.clear()
+    cluster.ports[leader].transport.send(follower, {**heartbeat, "round": 1})
+    await asyncio.sleep(0.1)
+    assert not [m for who, _, m in cluster.sent if who == follower and m["term"] == 7]
+    await cluster.close()
+
+
+@in_virtual_time
+async def test_a_follower_commits_no_entry_that_the_leader_has_not_confirmed_to_it():
+    """Its own suffix may be a dead leader's: what the leader has committed is another entry of that index."""
+    cluster = Cluster()
+    leader = await cluster.led()
+    follower = cluster.others(leader)[0]
+    append = {"type": "append", "term": 1, "prev_index": 1, "prev_term": 1, "round": 1}
+    stray = {"term": 1, "command": {"op": "write", "key": "color", "value": "red"}}
+    send = cluster.ports[leader].transport.send
+    send(follower, {**append, "entries": [stray], "commit": 1})
+    send(follower, {**append, "entries": [], "commit": 2})
+    await asyncio.sleep(0.01)
+    assert commands(cluster, follower) == [(1, {"op": "noop"})]
+    await cluster.close()
+
+
+@in_virtual_time
+async def test_a_new_leader_answers_reads_only_once_it_knows_what_is_committed():
+    """Before its own first entry is committed it may lack the news of what its predecessor has acknowledged (§8)."""
+    cluster = Cluster(answer_s=0.2, election_timeout_s=(0.15, 0.16))
+    leader = await cluster.led()
+    await cluster.members[leader].write("color", "blue")
+    await cluster.stop(leader)  # before a heartbeat told the others that it is committed
+    for other in cluster.others(leader):
+        cluster.ports[other].disk.slow_s = 0.02
+    while cluster.leader() is None:
+        await asyncio.sleep(0.001)
+    new = cluster.members[cluster.leader()]
+    assert new._own.state.values == {}
+    assert await new.read("color") == "blue"
+    await cluster.close()
+
+
+@in_virtual_time
 async def test_a_follower_whose_disk_fails_acknowledges_nothing_and_goes_on_when_it_works():
     cluster = Cluster(answer_s=0.5)
     leader = await cluster.led()
