@@ -1,0 +1,163 @@
+"""Probes made of examples: the lines that a learner would type to try a piece, and what must come of them.
+
+    Example(
+        "monitor = MyMonitor(2.0); monitor.watch('a', 0.0)",
+        "monitor.suspects(2.0)",
+        [],
+        "Exactly the timeout is not yet more than the timeout.",
+    )
+
+An example is text, so that what a check tries and what it tells to try are the same, and cannot drift apart. The
+lines run in virtual time and may `await`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lessonlib.errors import LessonError
+from lessonlib.lab.loop import clean_traceback, describe_error, simulate
+from lessonlib.learning.exercises import Finding, Probe
+
+STEPS_MAX = 200_000  # steps of the event loop that one example may take
+CALENDARS = frozenset({"time", "time_ns", "monotonic", "perf_counter", "datetime", "now", "utcnow", "today"})
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One trial of a piece.
+
+    Attributes:
+        given: lines that prepare it, parted by `; `; "" for none.
+        asked: the expression that is judged.
+        expected: its value, or the class of the exception that it must raise.
+        hint: what to say when it is another: a text, or texts by what came (`...` for anything else).
+    """
+
+    given: str
+    asked: str
+    expected: Any
+    hint: str | Mapping[Any, str] = ""
+
+    @property
+    def lines(self) -> str:
+        """What a learner may type to see it."""
+        return f"{self.given}; {self.asked}" if self.given else self.asked
+
+    def hint_for(self, came: Any) -> str:
+        """Return the hint for what came instead of what is expected."""
+        if isinstance(self.hint, str):
+            return self.hint
+        found = next((text for seen, text in self.hint.items() if seen is not ... and _same(came, seen)), None)
+        return found if found is not None else self.hint.get(..., "")
+
+
+def by_example(
+    name: str, requirement: str, *examples: Example, names: Mapping[str, Any] | None = None
+) -> Probe:
+    """Return a probe that tries the examples in order and reports the first one that an answer gets wrong.
+
+    Args:
+        name: what the lines call the answer.
+        requirement: the sentence that all of them serve.
+        names: what else the lines may use.
+    """
+
+    def probe(answer: Any) -> Finding | None:
+        for example in examples:
+            came = outcome(example, {**(names or {}), name: answer})
+            if not _same(came, example.expected):
+                return Finding(
+                    requirement,
+                    f"{example.asked} {_gave(came)} in place of {_shown(example.expected)}.",
+                    look=example.lines,
+                    hint=example.hint_for(came),
+                )
+        return None
+
+    return probe
+
+
+def outcome(example: Example, names: Mapping[str, Any]) -> Any:
+    """Run an example's lines; return the value of the last, or the exception that any of them raised.
+
+    A piece that is not written yet, and what stops a runaway, are raised.
+    """
+
+    async def trial() -> Any:
+        scope = dict(names)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        for text, mode in ((example.given, "exec"), (example.asked, "eval")):
+            made = eval(compile(text, "<example>", mode, flags), scope)
+            if inspect.iscoroutine(made):
+                made = await made
+        return made
+
+    try:
+        return simulate(trial, max_steps=STEPS_MAX)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return clean_traceback(error)
+
+
+async def attempt(call: Any) -> Any:
+    """Await a call; return what it returns, or the exception that it raises."""
+    try:
+        return await call
+    except (NotImplementedError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        return error
+
+
+def reads_a_clock(answer: Any) -> Finding | None:
+    """A probe for pieces to which time is given: they must not look it up."""
+    functions = vars(answer).values() if isinstance(answer, type) else (answer,)
+    codes = [code for f in functions if (code := getattr(getattr(f, "fget", f), "__code__", None))]
+    read = sorted({name for code in codes for name in code.co_names} & CALENDARS)
+    if not read:
+        return None
+    return Finding(
+        "Time is the argument now_s, and the piece reads no clock of its own.",
+        f"It uses {', '.join(read)}.",
+        hint="A calendar can be set, and two machines' clocks differ: whoever calls gives the event loop's time.",
+    )
+
+
+def _same(came: Any, expected: Any) -> bool:
+    if isinstance(expected, type) and issubclass(expected, Exception):
+        return isinstance(came, expected)
+    if isinstance(came, Exception):
+        return False
+    if isinstance(expected, float):
+        return isinstance(came, int | float) and abs(came - expected) <= 1e-6 * max(1.0, abs(expected))
+    try:
+        return bool(came == expected) and isinstance(came, bool) == isinstance(expected, bool)
+    except Exception:
+        return False
+
+
+def _gave(came: Any) -> str:
+    if isinstance(came, LessonError):
+        return f"raised {type(came).__name__}"
+    if isinstance(came, Exception):
+        return f"raised {describe_error(came)}"
+    return f"gave {_shown(came)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, type):
+        return value.__name__
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 160 else text[:157] + "..."
