@@ -36,13 +36,13 @@ class Example:
         given: lines that prepare it, parted by `; `; "" for none.
         asked: the expression that is judged.
         expected: its value, or the class of the exception that it must raise.
-        hint: what to say when it is another: a text, or texts by what came (`...` for anything else).
+        hint: what to say when it is another: a text, or pairs of what came and a text (`...` for anything else).
     """
 
     given: str
     asked: str
     expected: Any
-    hint: str | Mapping[Any, str] = ""
+    hint: str | tuple[tuple[Any, str], ...] = ""
 
     @property
     def lines(self) -> str:
@@ -53,8 +53,7 @@ class Example:
         """Return the hint for what came instead of what is expected."""
         if isinstance(self.hint, str):
             return self.hint
-        found = next((text for seen, text in self.hint.items() if seen is not ... and _same(came, seen)), None)
-        return found if found is not None else self.hint.get(..., "")
+        return next((text for seen, text in self.hint if seen is ... or _same(came, seen)), "")
 
 
 def by_example(

@@ -1,0 +1,532 @@
+"""What each exercise of lesson 4 must satisfy, and which misconception deserves which hint."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+from lessonlib.learning.exercises import Finding
+from lessonlib.learning.probing import Example, by_example
+
+THREE = ["node-1", "node-2", "node-3"]
+GIVEN = "The numbers are those that were given, and not those of the example."
+
+# ---- 4.1 A timeout detector ------------------------------------------------------------------------------
+
+A_B = "monitor = MyMonitor(1.0); monitor.watch('a', 0.0); monitor.watch('b', 0.0)"
+ASKED = "It counts how often it is asked, not how long a node was silent. One missed heartbeat is no death: messages get lost."
+_silent = by_example(
+    "MyMonitor",
+    "A node is suspected when it has been silent for more than timeout_s, and as long as it is.",
+    Example(A_B, "monitor.suspects(0.9)", [], "Silence begins with watch: nobody is suspected before it has lasted timeout_s."),
+    Example(
+        f"{A_B}; monitor.heard('a', 0.9)",
+        "monitor.suspects(1.2)",
+        ["b"],
+        (
+            (["a", "b"], "A heartbeat begins the silence anew: heard notes the time, whatever was there before."),
+            ([], "A node that has never sent anything is silent too, since watch."),
+        ),
+    ),
+    Example(
+        "monitor = MyMonitor(5.0); monitor.watch('a', 0.0)",
+        "monitor.suspects(4.9)",
+        [],
+        f"{GIVEN} Compare with self.timeout_s.",
+    ),
+    Example(
+        "monitor = MyMonitor(0.3); monitor.watch('a', 0.0)",
+        "monitor.suspects(0.4)",
+        ["a"],
+        f"{GIVEN} Compare with self.timeout_s.",
+    ),
+    Example(
+        "monitor = MyMonitor(1.0); monitor.watch('a', 7000.0)",
+        "monitor.suspects(7000.5)",
+        [],
+        "Silence is the time since the node was last heard, not since the clock began.",
+    ),
+    Example(
+        "monitor = MyMonitor(1.0); monitor.watch('a', 0.0)",
+        "monitor.suspects(1.0)",
+        [],
+        "Silent for exactly timeout_s is not yet *more than* timeout_s.",
+    ),
+)  # fmt: skip
+_asked_often = by_example(
+    "MyMonitor",
+    "Who asks, and how often, changes nothing.",
+    Example(f"{A_B}; monitor.suspects(0.3); monitor.suspects(0.6)", "monitor.suspects(0.9)", [], ASKED),
+    Example(
+        f"{A_B}; monitor.heard('a', 0.3); monitor.suspects(0.4); monitor.suspects(0.7)",
+        "monitor.suspects(1.2)",
+        ["b"],
+        ASKED,
+    ),
+    Example(
+        f"{A_B}; monitor.suspects(1.2)",
+        "monitor.suspects(1.3)",
+        ["a", "b"],
+        "It forgets whom it suspects, so that nobody hears of it a second time. Leave self.heard_s as it is.",
+    ),
+)
+_back = by_example(
+    "MyMonitor",
+    "A suspicion ends with the next heartbeat.",
+    Example(
+        f"{A_B}; monitor.heard('a', 1.1); monitor.suspects(1.2); monitor.heard('b', 1.3)",
+        "monitor.suspects(1.4)",
+        [],
+        "A suspicion is no death certificate: a node that was slow, paused or cut off comes back.",
+    ),
+    Example(
+        f"{A_B}; monitor.suspects(1.2); monitor.heard(node='b', now_s=1.3)",
+        "monitor.suspects(now_s=2.4)",
+        ["a", "b"],
+        "A node that came back is watched as before: it may fall silent again.",
+    ),
+)
+_in_order = by_example(
+    "MyMonitor",
+    "suspects and alive give names in the order of the alphabet, each node once and in one of the two.",
+    Example(
+        "monitor = MyMonitor(1.0); monitor.watch('c', 0.0); monitor.watch('a', 0.0); monitor.watch('b', 0.0)",
+        "monitor.suspects(1.5)",
+        ["a", "b", "c"],
+        "In the order of the alphabet: sorted(...), so that each run is the same.",
+    ),
+    Example(
+        f"{A_B}; monitor.heard('b', 0.7)",
+        "(monitor.suspects(1.5), monitor.alive(1.5))",
+        (["a"], ["b"]),
+        "alive is everybody who is watched and not suspected.",
+    ),
+    Example(
+        f"{A_B}; monitor.forget('a')",
+        "(monitor.suspects(1.5), monitor.alive(0.5))",
+        (["b"], ["b"]),
+        "forget takes a node out altogether.",
+    ),
+)
+
+# ---- 4.2 Majority and terms ------------------------------------------------------------------------------
+
+BALLOT = "ballot = MyBallot(['node-1', 'node-2', 'node-3'])"
+EMPTY = "its_log=(0, 0), my_log=(0, 0)"
+_learns = by_example(
+    "MyBallot",
+    "A higher term is adopted, and with it goes the vote; learn says whether the term was higher.",
+    Example(BALLOT, "ballot.learn(3)", True, "True when the term is higher than one's own, else False."),
+    Example(f"{BALLOT}; ballot.learn(3)", "ballot.term", 3, "A higher term is adopted: self.term = term."),
+    Example(
+        f"{BALLOT}; ballot.learn(3)",
+        "(ballot.learn(2), ballot.term)",
+        (False, 3),
+        "A term never goes back: what is lower than one's own is old news, and changes nothing.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(3)",
+        "ballot.learn(3)",
+        False,
+        "One's own term is no higher one.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.stand('node-1'); ballot.learn(2)",
+        "ballot.promise",
+        {"term": 2, "voted_for": None},
+        "A vote is for one term: in a new one it is free again.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.stand('node-1'); ballot.learn(1)",
+        "ballot.promise",
+        {"term": 1, "voted_for": "node-1"},
+        "It forgets its vote whenever it hears of a term, of its own term too, and can then vote a second time in it. "
+        "Only a *higher* term sets the vote free.",
+    ),
+)
+_votes = by_example(
+    "MyBallot",
+    "One vote a term, for the first who asks and is fit.",
+    Example(
+        f"{BALLOT}; ballot.learn(1)",
+        f"ballot.grant('node-2', 1, {EMPTY})",
+        True,
+        "Nobody has its vote in this term, and the candidate's log is as good as its own: it votes. At the beginning "
+        "all logs are empty, and (0, 0) is at least as up to date as (0, 0).",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(1); ballot.grant('node-2', 1, {EMPTY})",
+        "ballot.promise",
+        {"term": 1, "voted_for": "node-2"},
+        "Who grants a vote notes it, in self.voted_for, so that it can be stored before the answer is sent.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(1); ballot.grant('node-2', 1, {EMPTY})",
+        f"ballot.grant('node-3', 1, {EMPTY})",
+        False,
+        "Two votes in one term: both candidates may count this node, and each believe that it leads. Look at "
+        "self.voted_for first.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(1); ballot.grant('node-2', 1, {EMPTY})",
+        f"ballot.grant('node-2', 1, {EMPTY})",
+        True,
+        "The same candidate asks again when the answer was lost: it is the same vote, so the answer is the same.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.stand('node-1')",
+        f"ballot.grant('node-2', 1, {EMPTY})",
+        False,
+        "Two votes in one term: a candidate has voted already, for itself.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(5)",
+        f"(ballot.grant('node-2', 4, {EMPTY}), ballot.promise)",
+        (False, {"term": 5, "voted_for": None}),
+        "A candidate of an older term comes too late: it gets no vote, and changes nothing.",
+    ),
+)
+STALE = (
+    "A stale log wins: what this node holds may have been acknowledged, and a leader that lacks it deletes it "
+    "everywhere (§5.4.1). Compare its_log with my_log."
+)
+LENGTH = (
+    "It compares the logs' lengths before their last terms. A long log of an old term holds what was never committed: "
+    "the last term decides, and the length only between equals (§5.4.1)."
+)
+_logs = by_example(
+    "MyBallot",
+    "A vote goes only to a candidate whose log is at least as up to date: its last term first, then its last index.",
+    Example(
+        f"{BALLOT}; ballot.learn(4)",
+        "ballot.grant('node-2', 4, its_log=(3, 7), my_log=(3, 7))",
+        True,
+        "*At least* as up to date: an equal log is good enough, or a cluster at rest could elect nobody.",
+    ),
+    Example(f"{BALLOT}; ballot.learn(4)", "ballot.grant('node-2', 4, its_log=(3, 6), my_log=(3, 7))", False, STALE),
+    Example(f"{BALLOT}; ballot.learn(4)", "ballot.grant('node-2', 4, its_log=(2, 9), my_log=(3, 7))", False, LENGTH),
+    Example(f"{BALLOT}; ballot.learn(4)", "ballot.grant('node-2', 4, its_log=(3, 2), my_log=(2, 7))", True, LENGTH),
+    Example(
+        f"{BALLOT}; ballot.learn(4); ballot.grant('node-2', 4, its_log=(0, 0), my_log=(3, 7))",
+        "ballot.grant('node-3', 4, its_log=(3, 7), my_log=(3, 7))",
+        True,
+        "A refused candidate has not got the vote: note self.voted_for only when you grant it.",
+    ),
+)  # fmt: skip
+_restarted = by_example(
+    "MyBallot",
+    "A restarted node keeps what it promised: its term, and its vote in it.",
+    Example(
+        f"{BALLOT}; ballot.learn(7)",
+        "MyBallot(['node-1', 'node-2', 'node-3'], ballot.promise).term",
+        7,
+        "The term is forgotten at the restart: take it from `promise`, which was on the disk.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(7); ballot.grant('node-2', 7, {EMPTY}); "
+        "again = MyBallot(['node-1', 'node-2', 'node-3'], ballot.promise)",
+        f"again.grant('node-3', 7, {EMPTY})",
+        False,
+        "The vote is forgotten at the restart, and given a second time in the same term: take voted_for from `promise`, "
+        "as the term.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(7); ballot.grant('node-2', 7, {EMPTY}); "
+        "again = MyBallot(['node-1', 'node-2', 'node-3'], promise=ballot.promise); again.stand('node-3')",
+        "(ballot.promise, again.promise)",
+        ({"term": 7, "voted_for": "node-2"}, {"term": 8, "voted_for": "node-3"}),
+        "Each ballot has a promise of its own: what one notes must not change another's.",
+    ),
+)
+REACHABLE = (
+    "It is a majority of the votes that came in, and not of the members: on each side of a partition somebody wins. "
+    "Compare with len(self.members), whoever can be reached."
+)
+HALF = "Half is no majority: two halves could each have a leader. More than half of the members."
+
+
+def _count(size: int, votes: str, expected: str, hint: str) -> Example:
+    """`votes` are letters: y and n, and _ for one who has not answered."""
+    members = [f"node-{n}" for n in range(1, size + 1)]
+    said = {m: v == "y" for m, v in zip(members, votes, strict=False) if v != "_"}
+    return Example(f"ballot = MyBallot({members})", f"ballot.count({said})", expected, hint)
+
+
+PENDING = "Nobody has a majority yet, and each still can: those who have not answered may vote either way."
+LOST = "It is lost as soon as a majority cannot be reached any more, even if all who are left say yes."
+_counts = by_example(
+    "MyBallot",
+    'An election is "won" with a majority of all members, "lost" when that cannot be reached any more, else "pending".',
+    _count(3, "yy", "won", "Two of three are a majority, whatever the third says."),
+    _count(3, "y", "pending", REACHABLE),
+    _count(3, "", "pending", PENDING),
+    _count(3, "yn", "pending", PENDING),
+    _count(3, "nn", "lost", LOST),
+    _count(3, "yny", "won", "Two of three are a majority."),
+    _count(5, "yy", "pending", REACHABLE),
+    _count(5, "yynn", "pending", PENDING),
+    _count(5, "yyy", "won", f"Three of five are a majority. {GIVEN}"),
+    _count(7, "yyynn", "pending", PENDING),
+    _count(7, "ynynynn", "lost", LOST),
+    _count(2, "y", "pending", HALF),
+    _count(2, "n", "lost", LOST),
+    _count(4, "yy", "pending", HALF),
+    _count(4, "yynn", "lost", f"{HALF} And with two against it, it cannot be reached any more."),
+    _count(1, "y", "won", "One of one is a majority: a cluster may have a single member."),
+    Example(
+        BALLOT,
+        "ballot.count({'node-1': True, 'node-8': True, 'node-9': True})",
+        "pending",
+        "Only members count: who has been removed, or is only learning, has no vote.",
+    ),
+)
+
+# ---- 4.4 Acknowledge after a quorum ----------------------------------------------------------------------
+
+OLD_TERM = (
+    "It counts an entry of an old term. A majority may hold it and a later leader still delete it (figure 8, §5.4.2): count "
+    "only entries of the leader's own term. What stands before such a one is then committed with it."
+)
+QUORUM = "Only what a majority of *all* members holds: those that are silent count in len(members) too."
+
+
+def _quorum(matched: Sequence[int], log: Mapping[int, int], term: int, committed: int, expected: int, hint: Any,
+            *, size: int = 0) -> Example:
+    """`matched` of the first members; `log` is the term of each entry; `size` how many members there are."""
+    members = [f"node-{n}" for n in range(1, (size or len(matched)) + 1)]
+    held = dict(zip(members, matched, strict=False))
+    return Example(
+        f"members = {members}; log = {dict(log)}",
+        f"quorum_index({held}, members, log.__getitem__, term={term}, committed={committed})",
+        expected,
+        hint,
+    )  # fmt: skip
+
+
+ONES = {1: 1, 2: 1, 3: 1, 4: 1, 5: 1}
+_quorums = by_example(
+    "quorum_index",
+    "Committed is the highest entry that a majority of all members holds.",
+    _quorum((5, 4, 2), ONES, 1, 0, 4, ((5, "The leader alone is no quorum."), (2, "A majority is enough: not all need to hold it."),
+                                       (..., QUORUM))),
+    _quorum((5, 5, 0, 0, 0), ONES, 1, 0, 0, "Two of five are no quorum. " + QUORUM),
+    _quorum((5, 5, 3, 1, 0), ONES, 1, 0, 3, "Three of five are a quorum. " + GIVEN),
+    _quorum((5, 5), ONES, 1, 0, 0, QUORUM, size=5),
+    _quorum((5, 5, 4), ONES, 1, 0, 4, QUORUM, size=5),
+    _quorum((5, 3, 2, 1), ONES, 1, 0, 2, "Half is no quorum: of four members it takes three."),
+    _quorum((5, 3), ONES, 1, 0, 3, "Of two members it takes both."),
+    _quorum((5,), ONES, 1, 0, 5, "A single member is its own majority."),
+    _quorum((0, 0, 0), {}, 1, 0, 0, "Nothing has been written: nothing is committed, and term_of has nothing to say."),
+)  # fmt: skip
+_own_term = by_example(
+    "quorum_index",
+    "Only an entry of the leader's own term is committed by counting; all before it are committed with it.",
+    _quorum((2, 2, 1), {1: 1, 2: 2}, 4, 1, 1, OLD_TERM),
+    _quorum((3, 3, 1), {1: 1, 2: 2, 3: 4}, 4, 1, 3,
+            "The entry of its own term is held by a majority: it is committed, and with it the older one before it. "
+            "Do not stop at the first that may not be counted."),
+    _quorum((4, 3, 3, 3, 1), {1: 1, 2: 2, 3: 2, 4: 5}, 5, 1, 1, OLD_TERM),
+)  # fmt: skip
+_never_back = by_example(
+    "quorum_index",
+    "What is committed stays committed: the result is never less than `committed`.",
+    _quorum((5, 1, 1), ONES, 1, 3, 3, "It goes back behind `committed`: a leader that has just been elected does not know yet "
+            "what the others hold. At least `committed`."),
+    _quorum((5, 5, 5), {4: 1, 5: 1}, 1, 3, 5, "Up to `committed` nothing is to be decided any more, and the log may have dropped "
+            "those entries: ask term_of only about later ones."),
+    _quorum((5, 5, 5), ONES, 2, 5, 5, "Nothing is new: the result is `committed`."),
+    Example(
+        "members = ['node-1', 'node-2', 'node-3']; log = {1: 1, 2: 1}; held = {'node-1': 2, 'node-8': 2, 'node-9': 2}",
+        "quorum_index(held, members, log.__getitem__, term=1, committed=0)",
+        0,
+        "Only members count towards the quorum: a learner, or who has been removed, does not.",
+    ),
+    Example(
+        "members = ['node-1', 'node-2', 'node-3']; log = {1: 1, 2: 1}; held = {'node-2': 2, 'node-3': 1, 'node-1': 2}; "
+        "quorum_index(held, members, log.__getitem__, term=1, committed=0)",
+        "(held, members)",
+        ({"node-2": 2, "node-3": 1, "node-1": 2}, ["node-1", "node-2", "node-3"]),
+        "It changes what it was given: work on a copy, as sorted(...) makes one.",
+    ),
+)  # fmt: skip
+
+
+def _any_cluster(answer: Any) -> Finding | None:
+    """Five hundred drawn logs, against the definition, taken literally."""
+    random = Random("quorum")
+    for _ in range(500):
+        size, last = random.randint(1, 7), random.randint(0, 8)
+        members = [f"node-{n}" for n in range(1, size + 1)]
+        log, term = {}, 1
+        for index in range(1, last + 1):
+            term += random.choice((0, 0, 1, 2))
+            log[index] = term
+        term += random.choice((0, 0, 1))
+        committed = random.randint(0, last)
+        held = {m: random.randint(0, last) for m in random.sample(members, random.randint(1, size))}
+        expected = max(
+            (i for i in range(committed + 1, last + 1)
+             if log[i] == term and 2 * sum(h >= i for h in held.values()) > size),
+            default=committed,
+        )  # fmt: skip
+        given = dict(held)
+        came = answer(given, list(members), log.__getitem__, term=term, committed=committed)
+        if came != expected:
+            return Finding(
+                "Committed is the highest entry of the leader's own term that a majority of all members holds.",
+                f"Of {size} members, the log's terms being {log}: it gave {came!r:.40} in place of {expected}.",
+                look=f"quorum_index({held}, {members}, {log}.__getitem__, term={term}, committed={committed})",
+            )
+    return None
+
+
+# ---- 4.5 Redistribute ------------------------------------------------------------------------------------
+
+
+def _spread_example(owners: Mapping[str, str | None], nodes: Sequence[str]) -> str:
+    return f"spread({dict(owners)}, {list(nodes)})"
+
+
+def _judge_spread(
+    answer: Any, owners: Mapping[str, str | None], nodes: Sequence[str], hints: Mapping[str, str]
+) -> Finding | None:
+    """Try one distribution: complete, even, and with as few moves as must be."""
+    given, look = dict(owners), _spread_example(owners, nodes)
+    made = answer(given, list(nodes))
+    if not isinstance(made, Mapping):
+        return Finding("spread returns {item: node}.", f"It returned {made!r:.80}.", look=look)
+    if given != owners:
+        return Finding(
+            "The arguments are left as they are.",
+            "owners was changed by the call.",
+            look=look,
+            hint="Others read that table too: make one of your own, dict(owners).",
+        )
+    lost = sorted(set(owners) - set(made))
+    if lost or len(made) != len(owners):
+        return Finding(
+            "Every item has an owner, and no other item has.",
+            f"Of {len(owners)} items {len(made)} are in the result; missing: {', '.join(lost) or 'none'}.",
+            look=look,
+            hint="An item without an owner (None) needs one as well: it belonged to nobody yet, or to a node that is gone.",
+        )
+    dead = sorted(str(item) for item, node in made.items() if node not in nodes)
+    if dead:
+        return Finding(
+            "Work goes to the nodes that are there.",
+            f"{', '.join(dead[:3])} went to {made[dead[0]]!r:.40}, which is not among {', '.join(nodes)}.",
+            look=look,
+            hint="The dead node keeps its work, and nobody does it. Who is not in `nodes` owns nothing any more.",
+        )
+    load = Counter(made.values())
+    most, least = max(load[n] for n in nodes), min(load[n] for n in nodes)
+    if most - least > 1:
+        return Finding(
+            "The busiest node has at most one item more than the idlest.",
+            "Items a node: " + ", ".join(f"{n} {load[n]}" for n in nodes) + ".",
+            look=look,
+            hint=hints["uneven"],
+        )
+    needed = _moves_needed(owners, nodes)
+    moved = sum(made[item] != node for item, node in owners.items())
+    if moved > needed:
+        return Finding(
+            "No more items move than must.",
+            f"{moved} items have another owner than before; {needed} would have been enough.",
+            look=look,
+            hint=hints["moves"],
+        )
+    return None
+
+
+def _moves_needed(owners: Mapping[str, str | None], nodes: Sequence[str]) -> int:
+    """What an even spread leaves in place is most when the nodes with most items keep one more."""
+    share, extra = divmod(len(owners), len(nodes))
+    had = Counter(owners.values())
+    loads = sorted((had[node] for node in nodes), reverse=True)
+    return len(owners) - sum(min(n, share + (place < extra)) for place, n in enumerate(loads))
+
+
+NEIGHBOUR = (
+    "All the load goes to one neighbour, which may be the next to fall. Give each item to whoever has least at that moment."
+)
+ANEW = "It deals all items anew, and each item that moves has to stop, hand over and warm up. Leave in place what can stay."
+RETURNED = (
+    "A node that has come back, or is new, gets no share. Beyond finding homes for orphans, take from those that have too many."
+)
+ONE_MORE = (
+    "Where the items do not divide evenly some nodes have one more: let it be those that have one more already, and nothing "
+    "has to move."
+)  # fmt: skip
+SPREADS: tuple[tuple[dict[str, str | None], tuple[str, ...], dict[str, str]], ...] = (
+    (
+        {f"shard-{n}": f"node-{(n - 1) % 3 + 1}" for n in range(1, 10)},
+        ("node-1", "node-2"),
+        {"uneven": NEIGHBOUR, "moves": ANEW},
+    ),
+    (
+        {f"shard-{n}": f"node-{(n - 1) % 5 + 1}" for n in range(1, 21)},
+        ("node-1", "node-2", "node-4", "node-5"),
+        {"uneven": NEIGHBOUR, "moves": ANEW},
+    ),
+    (dict.fromkeys(["a", "b", "c", "d"]), ("node-1", "node-2"), {"uneven": NEIGHBOUR, "moves": ANEW}),
+    (
+        {"a": "node-1", "b": "node-1", "c": "node-1", "d": "node-2", "e": "node-2", "f": "node-2"},
+        ("node-1", "node-2", "node-3"),
+        {"uneven": RETURNED, "moves": ANEW},
+    ),
+    (
+        {"a": "node-2", "b": "node-2", "c": "node-1"},
+        ("node-1", "node-2"),
+        {"uneven": RETURNED, "moves": ONE_MORE},
+    ),
+    (
+        {"a": "node-3", "b": "node-3", "c": "node-2", "d": "node-2", "e": "node-1", "f": "node-9"},
+        ("node-1", "node-2", "node-3", "node-4"),
+        {"uneven": RETURNED, "moves": ONE_MORE},
+    ),
+    ({"a": "node-9"}, ("node-1", "node-2", "node-3"), {"uneven": NEIGHBOUR, "moves": ANEW}),
+    ({}, ("node-1", "node-2"), {"uneven": NEIGHBOUR, "moves": ANEW}),
+)
+
+
+def _spreads(answer: Any) -> Finding | None:
+    for owners, nodes, hints in SPREADS:
+        if (found := _judge_spread(answer, owners, nodes, hints)) is not None:
+            return found
+    return None
+
+
+def _any_spread(answer: Any) -> Finding | None:
+    """Three hundred drawn distributions, some of their nodes gone and some new."""
+    random = Random("spread")
+    for _ in range(300):
+        nodes = [f"node-{n}" for n in random.sample(range(1, 9), random.randint(1, 7))]
+        owners = {
+            f"item-{n}": random.choice((None, *(f"node-{k}" for k in range(1, 9))))
+            for n in random.sample(range(100), random.randint(0, 20))
+        }
+        if (found := _judge_spread(answer, owners, nodes, {"uneven": RETURNED, "moves": ONE_MORE})) is not None:
+            return found
+    return None
+
+
+def _same_everywhere(answer: Any) -> Finding | None:
+    owners: dict[str, str | None] = {f"shard-{n}": f"node-{n % 4 + 1}" for n in range(1, 15)}
+    nodes = ["node-1", "node-2", "node-3", "node-5"]
+    for what, table, names in (
+        ("asked twice", owners, nodes),
+        ("with the items in another order", dict(reversed(owners.items())), nodes),
+        ("with the nodes in another order", owners, nodes[::-1]),
+    ):
+        if dict(answer(dict(owners), list(nodes))) != dict(answer(dict(table), list(names))):
+            return Finding(
+                "The same work and the same nodes give the same result, in whatever order they are named.",
+                f"The result was another one when {what}." if what == "asked twice" else f"The result was another one {what}.",
+                look=_spread_example(owners, nodes),
+                hint="No chance, and no order of a dict, a set or a message: go through sorted(...) names, and let the name "
+                "decide between equals. Then whoever repeats the decision gets the same one.",
+            )
+    return None
