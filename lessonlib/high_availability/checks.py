@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from math import log
 from random import Random
 from typing import Any
 
+from lessonlib.high_availability.errors import StaleToken
 from lessonlib.learning.exercises import Finding
-from lessonlib.learning.probing import Example, by_example
+from lessonlib.learning.probing import Example, by_example, reads_a_clock
+from lessonlib.ports import MemoryDisk, Message
 
 THREE = ["node-1", "node-2", "node-3"]
 GIVEN = "The numbers are those that were given, and not those of the example."
@@ -108,6 +112,12 @@ _in_order = by_example(
         "(monitor.suspects(1.5), monitor.alive(0.5))",
         (["b"], ["b"]),
         "forget takes a node out altogether.",
+    ),
+    Example(
+        f"{A_B}; monitor.forget('a'); monitor.heard('a', 0.4)",
+        "(monitor.suspects(1.2), monitor.alive(0.5))",
+        (["b"], ["b"]),
+        "A heartbeat that was long on its way brings back a node that was forgotten. Only who is watched can be heard.",
     ),
 )
 
@@ -282,6 +292,105 @@ _counts = by_example(
         "Only members count: who has been removed, or is only learning, has no vote.",
     ),
 )
+
+# ---- 4.3 A fencing token, at the resource ----------------------------------------------------------------
+
+
+class SlowDisk(MemoryDisk):
+    """A disk that takes 0.1 s to write."""
+
+    async def append(self, file: str, record: Message) -> None:
+        await asyncio.sleep(0.1)
+        await super().append(file, record)
+
+
+class FullDisk(MemoryDisk):
+    """A disk that takes one record, and no more."""
+
+    async def append(self, file: str, record: Message) -> None:
+        if self.files:
+            raise OSError("no space left")
+        await super().append(file, record)
+
+
+STORE_NAMES = {"MemoryDisk": MemoryDisk, "SlowDisk": SlowDisk, "FullDisk": FullDisk, "asyncio": asyncio}
+STORE = "store = MyStore(MemoryDisk()); await store.write('stock', 7, 34)"
+LATE = "await asyncio.gather(store.write('stock', 9, 33), return_exceptions=True)"
+EVERYBODY = (
+    "It lets everybody write. A lock alone does not fence, nor does a check by the client: between its check and its write "
+    "it may be paused for ten seconds. The resource compares the token, at the write."
+)
+RACE = (
+    "Between the check and the record another write came in. Check and record belong together, under self.lock."
+)
+_fences = by_example(
+    "MyStore",
+    "A write whose token is lower than the highest that its key has seen raises StaleToken, and changes nothing.",
+    Example(STORE, "await store.read('stock')", 7, "What was written is read: the record goes into self.entries too."),
+    Example(STORE, "await store.write('stock', 9, 33)", StaleToken, EVERYBODY),
+    Example(f"{STORE}; {LATE}", "await store.read('stock')", 7, "It writes first, and refuses afterwards. Check the token before anything is changed."),
+    Example(f"{STORE}; {LATE}", "await store.write('stock', 9, 33)", StaleToken,
+            "A refused write lowers the highest token, so that its second attempt passes. Only an accepted write sets it."),
+    Example(f"{STORE}; await store.write('stock', 9, 34)", "await store.read('stock')", 9,
+            "An equal token passes: the leader of term 34 writes more than once. Only a *lower* one is stale."),
+    Example(f"{STORE}; await store.write('stock', 9, 40); await asyncio.gather(store.write('stock', 1, 36), return_exceptions=True)",
+            "await store.read('stock')", 9, "A higher token has been seen since: the *highest* counts, and not the first."),
+    Example("store = MyStore(); await store.write('stock', 7, 9); await store.write(key='stock', value=8, token=10)",
+            "await store.read('stock')", 8, "Tokens are numbers: 10 is higher than 9."),
+    Example(f"{STORE}; await store.write('price', 3, 33)", "(await store.read('price'), await store.read('none'))", (3, None),
+            "One highest token for all keys refuses too much: each key is a resource of its own, with its own highest token."),
+    names=STORE_NAMES,
+)  # fmt: skip
+_survives = by_example(
+    "MyStore",
+    "The token is on the disk before the write is acknowledged, and known again after a restart.",
+    Example(
+        f"disk = MemoryDisk(); store = MyStore(disk); await store.write('stock', 7, 34); store = MyStore(disk)",
+        "await store.read('stock')",
+        7,
+        "The write was acknowledged and is gone after a restart: await self.disk.append(...) with key, value and token.",
+    ),
+    Example(
+        f"disk = MemoryDisk(); store = MyStore(disk); await store.write('stock', 7, 34); store = MyStore(disk=disk)",
+        "await store.write('stock', 9, 33)",
+        StaleToken,
+        "After a restart it has forgotten that it has seen 34, and lets 33 through: the token belongs into the record on the "
+        "disk.",
+    ),
+    Example(
+        "store = MyStore(FullDisk()); await store.write('stock', 7, 34)",
+        "await store.write('stock', 9, 35)",
+        OSError,
+        "The disk refused the record, and the writer was told that all is well. Let the OSError pass.",
+    ),
+    Example(
+        "store = MyStore(FullDisk()); await store.write('stock', 7, 34); "
+        "await asyncio.gather(store.write('stock', 9, 35), return_exceptions=True)",
+        "await store.read('stock')",
+        7,
+        "A value can be read that never reached the disk. First the disk, then self.entries.",
+    ),
+    names=STORE_NAMES,
+)  # fmt: skip
+_together = by_example(
+    "MyStore",
+    "Writes that come at the same time are decided one after the other.",
+    Example(
+        "store = MyStore(SlowDisk()); "
+        "both = await asyncio.gather(store.write('stock', 7, 34), store.write('stock', 9, 33), return_exceptions=True)",
+        "(type(both[1]).__name__, await store.read('stock'))",
+        ("StaleToken", 7),
+        RACE,
+    ),
+    Example(
+        "disk = SlowDisk(); store = MyStore(disk); await asyncio.gather(store.write('stock', 7, 33), store.write('stock', 9, 34)); "
+        "store = MyStore(disk)",
+        "await store.read('stock')",
+        9,
+        RACE,
+    ),
+    names=STORE_NAMES,
+)  # fmt: skip
 
 # ---- 4.4 Acknowledge after a quorum ----------------------------------------------------------------------
 
@@ -530,3 +639,78 @@ def _same_everywhere(answer: Any) -> Finding | None:
                 "decide between equals. Then whoever repeats the decision gets the same one.",
             )
     return None
+
+
+# ---- 4.7 Cassandra's phi ---------------------------------------------------------------------------------
+
+PHI = "detector = ExponentialPhi(8.0, longest_s=3.0, first_interval_s=1.0); detector.watch('a', 0.0)"
+STEADY = f"{PHI}; [detector.heard('a', 1.0 * n) for n in range(1, 6)]"
+LN10 = log(10)
+_levels = by_example(
+    "ExponentialPhi",
+    "phi is the silence, divided by the mean interval and by ln 10.",
+    Example(PHI, "detector.level('a', 0.0)", 0.0, "No silence, no suspicion: phi grows from 0."),
+    Example(PHI, "detector.level('a', 5.0)", 5 / LN10, (
+        (5.0, "That is the natural logarithm of the probability. phi counts powers of *ten*: divide by ln 10."),
+        (..., "The history begins with first_interval_s, at watch: phi = silence / (mean * math.log(10))."),
+    )),
+    Example(STEADY, "detector.level('a', 7.0)", 2 / LN10, "Silence is the time since the last heartbeat: heard notes it."),
+    Example("detector = ExponentialPhi(8.0, longest_s=9.0, first_interval_s=2.0); detector.watch('a', 0.0); "
+            "[detector.heard('a', 4.0 * n) for n in range(1, 4)]", "detector.level('a', 19.0)", 7 / 3.5 / LN10,
+            f"The mean is that of all intervals of the history, the first estimate among them. {GIVEN}"),
+    Example("detector = ExponentialPhi(8.0, window=4, longest_s=9.0, first_interval_s=9.0); detector.watch('a', 0.0); "
+            "[detector.heard('a', 2.0 * n) for n in range(1, 5)]", "detector.level('a', 12.0)", 2 / LN10,
+            "Only the last `window` intervals are kept: a network is judged by how it is, not by how it was once."),
+    Example(f"{PHI}; detector.watch('b', 0.0); [detector.heard('b', n / 10) for n in range(1, 50)]",
+            "detector.level('a', 1.0)", 1 / LN10, "Each node has a history of its own."),
+    Example(f"{STEADY}; detector.forget('a'); detector.heard('a', 6.0); detector.watch('b', 0.0)",
+            "detector.alive(6.5)", ["b"], "A heartbeat of a node that is not watched changes nothing."),
+)  # fmt: skip
+_outages = by_example(
+    "ExponentialPhi",
+    "An interval above longest_s is an outage: it ends the silence, and does not enter the history.",
+    Example(f"{STEADY}; detector.heard('a', 60.0)", "detector.level('a', 60.0)", 0.0,
+            "The heartbeat after an outage ends the silence, as each does. Only its interval is left out."),
+    Example(f"{STEADY}; detector.heard('a', 60.0)", "detector.level('a', 62.0)", 2 / LN10,
+            "The outage is recorded in the history: the mean is now so long that the next death is not noticed for minutes."),
+    Example(f"{STEADY}; detector.heard('a', 8.0)", "detector.level('a', 10.0)", 2 / (9 / 7) / LN10,
+            "An interval of exactly longest_s is not *above* it, and enters."),
+    Example(f"{STEADY}; detector.heard('a', 7.5)", "detector.level('a', 9.5)", 2 / (8.5 / 7) / LN10,
+            "A slow heartbeat is no outage: what is not above longest_s enters, or the detector never learns that the network "
+            "has become slower."),
+)  # fmt: skip
+_threshold = by_example(
+    "ExponentialPhi",
+    "A node is suspected once its phi reaches the threshold.",
+    Example(STEADY, "detector.suspects(23.0)", [], "At threshold 8 and a mean of 1 s a node is suspected after 8 * ln 10 = 18.4 s."),
+    Example(STEADY, "detector.suspects(24.0)", ["a"], "At threshold 8 and a mean of 1 s a node is suspected after 8 * ln 10 = 18.4 s."),
+    Example("detector = ExponentialPhi(threshold=1.0, longest_s=3.0, first_interval_s=1.0); detector.watch('a', 0.0)",
+            "(detector.suspects(2.2), detector.suspects(2.4))", ([], ["a"]), f"{GIVEN} Compare with self.threshold."),
+    Example(f"{STEADY}; detector.suspects(24.0); detector.heard('a', 25.0)", "detector.suspects(26.0)", [],
+            "A suspicion ends with the next heartbeat."),
+    Example("detector = ExponentialPhi(1.0, longest_s=3.0, first_interval_s=1.0); detector.watch('b', 0.0); detector.watch('a', 0.0)",
+            "detector.suspects(9.0)", ["a", "b"], "In the order of the alphabet: sorted(...)."),
+)  # fmt: skip
+
+
+def _stays_small(answer: Any) -> Finding | None:
+    detector = answer(8.0, window=20, longest_s=3.0, first_interval_s=1.0)
+    detector.watch("a", 0.0)
+    for n in range(1, 3_001):
+        detector.heard("a", 1.0 * n)
+    held = _held(vars(detector), 4)
+    if held <= 200:
+        return None
+    return Finding(
+        "Memory has a bound: the last `window` intervals.",
+        f"With window=20, after 3000 heartbeats {held} things were held.",
+        hint="collections.deque(maxlen=window) forgets the oldest by itself.",
+    )
+
+
+def _held(thing: Any, depth: int) -> int:
+    """How many things a piece holds, in collections within collections and in objects."""
+    parts = thing.values() if isinstance(thing, Mapping) else thing if isinstance(thing, list | tuple | deque | set) else ()
+    if not depth or not parts:
+        return 1
+    return sum(_held(part, depth - 1) for part in parts)
