@@ -92,7 +92,7 @@ class FencedStore:
     async def highest(self, key: str) -> int | None:
         """Return the token that the last write of `key` had; None when nobody has written it."""
         entry = await self._entry(key)
-        return None if entry is None else entry["token"]
+        return None if entry is None else int(entry["token"])
 
     async def _entry(self, key: str) -> dict[str, Any] | None:
         text("key", key, example="stock/apples")
@@ -106,6 +106,8 @@ class FencedStore:
             for record in records:
                 # A write that failed half-way may have left a record that was never acknowledged, and after it a
                 # lower token passed. The number of a key never falls.
-                seen = self._entries.get(record["key"], record)["token"]
-                self._entries[record["key"]] = record | {"token": max(seen, record["token"])}
+                seen = self._entries.get(record["key"])
+                if seen is not None and seen["token"] > record["token"]:
+                    record = record | {"token": seen["token"]}
+                self._entries[record["key"]] = record
             self._records, self._loaded = len(records), True

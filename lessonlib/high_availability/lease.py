@@ -177,7 +177,9 @@ class Lease:
     def __init__(self, name: str, *, random: Random, margin_s: float = 0.5) -> None:
         text("name", name, example="worker-1")
         if not isinstance(random, Random):
-            raise LessonError(f"random={random!r:.60} is no source of chance; give ports.random, or random.Random()")
+            raise LessonError(
+                f"random={random!r:.60} is no source of chance; give ports.random, or random.Random()"
+            )
         seconds("margin_s", margin_s)
         self.holder = f"{name}/{random.getrandbits(64):016x}"
         self._margin_s = margin_s

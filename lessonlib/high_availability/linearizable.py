@@ -100,14 +100,20 @@ def first_violation(operations: Iterable[Operation], *, operations_max: int = 10
 
 def _check(operation: Operation) -> None:
     if not isinstance(operation, Operation):
-        raise LessonError(f"{operation!r:.60} is no Operation; give Operation('write', 1, start_us=0, end_us=5)")
+        raise LessonError(
+            f"{operation!r:.60} is no Operation; give Operation('write', 1, start_us=0, end_us=5)"
+        )
     kind, value, start, end = operation.kind, operation.value, operation.start_us, operation.end_us
     if kind not in (WRITE, READ):
         raise LessonError(f"kind={kind!r:.60} is no operation of a register; give 'write' or 'read'")
     if value is None and kind == WRITE:
-        raise LessonError("value=None cannot be written, since it stands for nothing written yet; write something else")
+        raise LessonError(
+            "value=None cannot be written, since it stands for nothing written yet; write something else"
+        )
     if not isinstance(value, str | int | None):
-        raise LessonError(f"value={value!r:.60} cannot be told apart for certain; give a str or a whole number")
+        raise LessonError(
+            f"value={value!r:.60} cannot be told apart for certain; give a str or a whole number"
+        )
     for name, time in (("start_us", start), ("end_us", end)):
         if not (isinstance(time, int) or (time is None and name == "end_us")) or isinstance(time, bool):
             raise LessonError(f"{name}={time!r:.60} should be a time in whole microseconds; give an int")
@@ -155,7 +161,14 @@ def _until(operations: list[Operation], now_us: int) -> list[Operation]:
     return [
         operation
         if operation.end_us is None or operation.end_us <= now_us
-        else Operation(operation.kind, operation.value, start_us=operation.start_us, end_us=None, key=operation.key, by=operation.by)
+        else Operation(
+            operation.kind,
+            operation.value,
+            start_us=operation.start_us,
+            end_us=None,
+            key=operation.key,
+            by=operation.by,
+        )
         for operation in operations
         if operation.start_us <= now_us
     ]
@@ -174,10 +187,8 @@ def _violation(key: str, operations: list[Operation]) -> Violation | None:
     for read in operations:
         if read.kind == READ and read.end_us is not None:
             group = groups.get(_same(read.value))
-            if group is None:
-                return _proof(f"{key} was never {read.value!r}, and a {read} saw it", read)
-            if group.write is not None and read.end_us < group.write.start_us:
-                return _proof(f"A {read} of {key} saw what was written later: {group.write}", read, group.write)
+            if group is None or (group.write is not None and read.end_us < group.write.start_us):
+                return _proof(f"A {read} saw what nobody had written to {key} by then", read)
             group.add(read)
 
     # Each pair is met once, at the group whose first end is the later: `high[n]` is the group with the latest last

@@ -31,7 +31,9 @@ def rebalance_work(owners: Mapping[str, str | None], nodes: Sequence[str]) -> di
     """
     alive = _names("nodes", nodes)
     if not isinstance(owners, Mapping):
-        raise LessonError(f"owners={owners!r:.60} is no dict; give the owner of each item, or None: {{'item': 'node-1'}}")
+        raise LessonError(
+            f"owners={owners!r:.60} is no dict; give the owner of each item, or None: {{'item': 'node-1'}}"
+        )
     items = _names("owners", owners)
     if not alive:
         raise LessonError("nodes=[] leaves nobody to do the work; give at least one node that is alive")
@@ -40,7 +42,9 @@ def rebalance_work(owners: Mapping[str, str | None], nodes: Sequence[str]) -> di
     for item in items:
         owner = owners[item]
         if owner is not None and not isinstance(owner, str):
-            raise LessonError(f"owners[{item!r:.60}]={owner!r:.60} is no node's name; give a str, or None for no owner")
+            raise LessonError(
+                f"owners[{item!r:.60}]={owner!r:.60} is no node's name; give a str, or None for no owner"
+            )
         held[owner].append(item) if owner in held else homeless.append(item)
 
     share, larger = divmod(len(items), len(alive))
@@ -62,10 +66,14 @@ def rebalance_work(owners: Mapping[str, str | None], nodes: Sequence[str]) -> di
 def _names(argument: str, names: object) -> list[str]:
     """Return names in order; refuse what is no collection of them, and a name twice."""
     if isinstance(names, str) or not isinstance(names, Mapping | Sequence | set | frozenset):
-        raise LessonError(f"{argument}={names!r:.60} is no list of names; give for instance ['node-1', 'node-2']")
+        raise LessonError(
+            f"{argument}={names!r:.60} is no list of names; give for instance ['node-1', 'node-2']"
+        )
     for name in names:
         if not isinstance(name, str) or not name:
-            raise LessonError(f"{argument} holds {name!r:.60}, which is no name; write it as a str that is not empty")
+            raise LessonError(
+                f"{argument} holds {name!r:.60}, which is no name; write it as a str that is not empty"
+            )
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise LessonError(f"{argument} names {twice!r:.60} twice; name each once")
