@@ -15,10 +15,13 @@ or a time server sets it, and then everyone is dead, or nobody for an hour.
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import NoReturn, Protocol
 
 from lessonlib.errors import LessonError
 from lessonlib.event_driven.arguments import seconds, text
+from lessonlib.ports import Ports
 
 
 class Detector(Protocol):
@@ -89,6 +92,60 @@ class HeartbeatMonitor:
     def alive(self, now_s: float) -> list[str]:
         """Return the watched nodes that are not suspected, sorted."""
         return sorted(self._heard_s.keys() - self.suspects(now_s))
+
+
+async def beat(to: str, *, interval_s: float, ports: Ports) -> NoReturn:
+    """Send a heartbeat to the node `to` every `interval_s` seconds, for ever, the first one at once."""
+    text("to", to, example="watcher")
+    seconds("interval_s", interval_s, positive=True)
+    while True:
+        ports.transport.send(to, {"type": "heartbeat"})
+        await asyncio.sleep(interval_s)
+
+
+async def keep_watch(
+    detector: Detector,
+    nodes: Iterable[str],
+    *,
+    ports: Ports,
+    look_s: float = 0.05,
+    on_look: Callable[[float, list[str]], None] | None = None,
+) -> NoReturn:
+    """Watch `nodes`: hand the heartbeats that arrive to `detector`, and ask it every `look_s` whom it suspects.
+
+    Args:
+        detector: a HeartbeatMonitor, say.
+        nodes: whom to watch, by name.
+        ports: where messages come from.
+        look_s: how often to look, in seconds: so much later than at once a suspicion is seen.
+        on_look: told at each look the time and who is suspected.
+    """
+    seconds("look_s", look_s, positive=True)
+    loop = asyncio.get_running_loop()
+    for node in nodes:
+        detector.watch(node, loop.time())
+
+    async def listen() -> None:
+        while True:
+            sender, message = await ports.transport.receive()
+            if message.get("type") == "heartbeat":
+                detector.heard(sender, loop.time())
+
+    async def look() -> None:
+        while True:
+            asked_s = loop.time()
+            await asyncio.sleep(look_s)
+            now_s = loop.time()
+            if now_s - asked_s > 2 * look_s:
+                continue  # it was we who stood still: read first what has arrived meanwhile
+            suspected = detector.suspects(now_s)
+            if on_look is not None:
+                on_look(now_s, suspected)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(listen(), name="listens for heartbeats")
+        group.create_task(look(), name="looks who is silent")
+    raise AssertionError("both tasks go on for ever")
 
 
 def name_and_time(node: str, now_s: float) -> None:

@@ -63,6 +63,22 @@ def phi_akka(silence_s: float, mean_s: float, deviation_s: float) -> float:
     return (max(a, 0.0) + log1p(exp(-abs(a)))) / log(10)
 
 
+def silence_at(
+    threshold: float, mean_s: float, deviation_s: float, *, phi: Callable[[float, float, float], float] = phi_exact
+) -> float:
+    """Return after how many seconds of silence phi reaches `threshold`, to a microsecond: what a timeout would say."""
+    seconds("threshold", threshold)
+    _check(0.0, mean_s, deviation_s)
+    low_s, high_s = 0.0, mean_s + deviation_s
+    while phi(high_s, mean_s, deviation_s) < threshold:
+        low_s, high_s = high_s, 2 * high_s
+    while high_s - low_s > 1e-6:
+        middle_s = (low_s + high_s) / 2
+        below = phi(middle_s, mean_s, deviation_s) < threshold
+        low_s, high_s = (middle_s, high_s) if below else (low_s, middle_s)
+    return high_s
+
+
 def _check(silence_s: float, mean_s: float, deviation_s: float) -> None:
     seconds("silence_s", silence_s)
     seconds("mean_s", mean_s)
