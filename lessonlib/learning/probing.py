@@ -14,7 +14,7 @@ lines run in virtual time and may `await`.
 from __future__ import annotations
 
 import ast
-import asyncio
+import dis
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,11 @@ from lessonlib.lab.loop import clean_traceback, describe_error, simulate
 from lessonlib.learning.exercises import Finding, Probe
 
 STEPS_MAX = 200_000  # steps of the event loop that one example may take
-CALENDARS = frozenset({"time", "time_ns", "monotonic", "perf_counter", "datetime", "now", "utcnow", "today"})
+CLOCKS = ("time", "datetime")
+GIVEN_TIME = (
+    "It reads a clock of its own. Time is the argument now_s, which the caller takes from the event loop: a calendar can be "
+    "set, and the clocks of two machines differ."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,11 @@ class Example:
 
 
 def by_example(
-    name: str, requirement: str, *examples: Example, names: Mapping[str, Any] | None = None
+    name: str,
+    requirement: str,
+    *examples: Example,
+    names: Mapping[str, Any] | None = None,
+    time_is_given: bool = False,
 ) -> Probe:
     """Return a probe that tries the examples in order and reports the first one that an answer gets wrong.
 
@@ -65,6 +73,7 @@ def by_example(
         name: what the lines call the answer.
         requirement: the sentence that all of them serve.
         names: what else the lines may use.
+        time_is_given: whether a piece that reads a clock itself deserves that hint before any other.
     """
 
     def probe(answer: Any) -> Finding | None:
@@ -75,7 +84,7 @@ def by_example(
                     requirement,
                     f"{example.asked} {_gave(came)} in place of {_shown(example.expected)}.",
                     look=example.lines,
-                    hint=example.hint_for(came),
+                    hint=GIVEN_TIME if time_is_given and reads_a_clock(answer) else example.hint_for(came),
                 )
         return None
 
@@ -105,28 +114,21 @@ def outcome(example: Example, names: Mapping[str, Any]) -> Any:
         return clean_traceback(error)
 
 
-async def attempt(call: Any) -> Any:
-    """Await a call; return what it returns, or the exception that it raises."""
-    try:
-        return await call
-    except (NotImplementedError, asyncio.CancelledError):
-        raise
-    except Exception as error:
-        return error
+def reads_a_clock(answer: Any) -> bool:
+    """Whether a function, or a method of a class, uses one of the modules that know the time."""
+    kinds = answer.__mro__ if isinstance(answer, type) else ()
+    functions = [f for kind in kinds for f in vars(kind).values()] or [answer]
+    for function in functions:
+        function = getattr(function, "fget", function)
+        code, scope = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+        loaded = [i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"] if code else []
+        if any(_owner(scope.get(name)) in CLOCKS for name in loaded):
+            return True
+    return False
 
 
-def reads_a_clock(answer: Any) -> Finding | None:
-    """A probe for pieces to which time is given: they must not look it up."""
-    functions = vars(answer).values() if isinstance(answer, type) else (answer,)
-    codes = [code for f in functions if (code := getattr(getattr(f, "fget", f), "__code__", None))]
-    read = sorted({name for code in codes for name in code.co_names} & CALENDARS)
-    if not read:
-        return None
-    return Finding(
-        "Time is the argument now_s, and the piece reads no clock of its own.",
-        f"It uses {', '.join(read)}.",
-        hint="A calendar can be set, and two machines' clocks differ: whoever calls gives the event loop's time.",
-    )
+def _owner(thing: Any) -> str:
+    return str(getattr(thing, "__module__", None) or getattr(thing, "__name__", ""))
 
 
 def _same(came: Any, expected: Any) -> bool:

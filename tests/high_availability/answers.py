@@ -15,7 +15,7 @@ from lessonlib.ports import MemoryDisk
 class Deadlines:
     """The misconceptions of 4.1, by switches; with none of them, a right answer that keeps when each is due."""
 
-    first_only = by_asking = for_good = at_the_timeout = fixed = unsorted = from_zero = calendar = False
+    first_only = by_asking = for_good = at_the_timeout = fixed = unsorted = from_zero = False
     forgets = brings_back = only_heard = once_more = False
 
     def __init__(self, timeout_s):
@@ -31,8 +31,6 @@ class Deadlines:
 
     def heard(self, node, now_s):
         self.asked[node] = 0
-        if self.calendar:
-            now_s = time.time()
         if self.brings_back or self.only_heard or node in self.due_s:
             if not (self.first_only and node in self.due_s):
                 self.due_s[node] = now_s + self.timeout_s
@@ -60,6 +58,11 @@ class Deadlines:
         if self.forgets:
             return sorted(self.due_s)
         return sorted(n for n in self.due_s if n not in self.suspects(now_s))
+
+
+class ByTheCalendar(Deadlines):
+    def heard(self, node, now_s):
+        super().heard(node, time.time())
 
 
 class Silences:
@@ -499,7 +502,7 @@ def by_chance(owners, nodes):
 class Running:
     """The misconceptions of 4.7, by switches; with none of them, a right answer with lists that are cut."""
 
-    records_outage = natural = ignores_heartbeat = below = no_first = no_window = hoards = shared = fixed = calendar = False
+    records_outage = natural = ignores_heartbeat = below = no_first = no_window = hoards = shared = fixed = False
     never_learns = unsorted = brings_back = stays = False
 
     def __init__(self, threshold=8.0, *, window=1000, longest_s=2.0, first_interval_s=1.0):
@@ -519,8 +522,6 @@ class Running:
             if self.brings_back:
                 self.watch(node, now_s)
             return
-        if self.calendar:
-            time.monotonic()
         interval_s, kept = now_s - self.last[node], self.lists[self.key(node)]
         outage = interval_s >= self.longest_s if self.below else interval_s > self.longest_s
         if self.never_learns:
@@ -558,6 +559,14 @@ class Running:
 
     def alive(self, now_s):
         return sorted(set(self.last) - set(self.suspects(now_s)))
+
+
+class ByTheMachinesClock(Running):
+    def silence_s(self, node, now_s):
+        return time.monotonic() - self.last[node]
+
+    def level(self, node, now_s):
+        return super().level(node, time.monotonic())
 
 
 class Sums(Running):
@@ -613,7 +622,7 @@ MISCONCEPTIONS = {
         ("It forgets whom it suspects", deadlines(once_more=True)),
         ("brings back a node that was forgotten", deadlines(brings_back=True)),
         ("alive is everybody", deadlines(forgets=True)),
-        ("A calendar can be set", deadlines(calendar=True)),
+        ("It reads a clock of its own", ByTheCalendar),
     ],
     "4.2": [
         ("a majority of the votes that came in", votes(reachable=True)),
@@ -692,6 +701,6 @@ MISCONCEPTIONS = {
         ("In the order of the alphabet", running(unsorted=True)),
         ("not watched changes nothing", running(brings_back=True)),
         ("A suspicion ends with the next heartbeat", running(stays=True)),
-        ("A calendar can be set", running(calendar=True)),
+        ("It reads a clock of its own", ByTheMachinesClock),
     ],
 }
