@@ -26,7 +26,9 @@ from lessonlib.errors import LessonError
 from lessonlib.event_driven.arguments import seconds, whole
 from lessonlib.high_availability.heartbeat import name_and_time, not_watched
 
-ERFC_MAX = 25.0  # erfc(25) is 8e-274; beyond 26.5 it has no digits left, and phi would be infinite from 308 on
+ERFC_MAX = (
+    25.0  # erfc(25) is 8e-274; beyond 26.5 it has no digits left, and phi would be infinite from 308 on
+)
 
 
 def phi_exact(silence_s: float, mean_s: float, deviation_s: float) -> float:
