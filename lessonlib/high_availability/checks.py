@@ -12,9 +12,11 @@ from typing import Any
 
 from lessonlib.high_availability import rules
 from lessonlib.high_availability.errors import StaleToken
-from lessonlib.high_availability.scenario import HEARTBEATS
+from lessonlib.high_availability.mystery import ColleaguesBallot
+from lessonlib.high_availability.scenario import CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
+from lessonlib.lab.history import History, Record
 from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
-from lessonlib.learning.probing import Example, by_example
+from lessonlib.learning.probing import Culprit, Example, by_example
 from lessonlib.ports import MemoryDisk, Message
 
 THREE = ["node-1", "node-2", "node-3"]
@@ -634,6 +636,56 @@ def _same_everywhere(answer: Any) -> Finding | None:
                 "decide between equals. Then whoever repeats the decision gets the same one.",
             )
     return None
+
+
+# ---- 4.6 Diagnose ----------------------------------------------------------------------------------------
+
+
+def second_votes(history: History) -> list[Record]:
+    """Return the messages by which a member gives a vote to one candidate after it had voted for another in the same
+    term: for itself, when it stood, or by an earlier message."""
+    voted: dict[tuple[str, int], str] = {}
+    found = []
+    for record in history.of("sent"):
+        body = record.data["body"]
+        if body["type"] == "vote request":
+            voted.setdefault((record.node, body["term"]), record.node)
+        elif body["type"] == "vote" and body["granted"]:
+            if voted.setdefault((record.node, body["term"]), record.data["to"]) != record.data["to"]:
+                found.append(record)
+    return found
+
+
+def _not_the_vote(record: Record) -> str:
+    body = record.get("body") or {}
+    hint = "Two members lead in one term, so somebody has voted twice in it. A candidate's first vote is its own."
+    if record.kind == "transition":
+        return "That comes of it. " + hint
+    if record.kind in ("delivered", "replaced"):
+        return "That is close: name the message itself, where it was sent. " + hint
+    if body.get("type") in ("pre-vote", "pre-vote reply"):
+        return "A pre-vote promises nothing: it only asks whether a vote would be given. " + hint
+    if body.get("type") == "vote request":
+        return "Whoever asks for votes has given its own to itself. That is its first in this term. " + hint
+    if body.get("type") == "vote":
+        return "That vote is the only one that this member gave in this term. " + hint
+    return hint
+
+
+def _diagnosis(answer: Any) -> Finding | None:
+    run = mystery()
+    second = second_votes(run.history)
+    culprit = Culprit(
+        rule=rules.one_leader_a_term.name,
+        record_is="The record is a message by which a member votes a second time in one term.",
+        proves=lambda record: any(record is vote for vote in second),
+        record_hint=_not_the_vote,
+        piece=ColleaguesBallot,
+        line_has=("if term < self.term:", "self.term, self.voted_for = term, None"),
+        line_hint="Before its second vote the member had noted its first. Which line lets go of it, and which condition lets "
+        "that line be reached, though the term is no new one?",
+    )
+    return culprit.judge(run, answer())
 
 
 # ---- 4.7 Cassandra's phi ---------------------------------------------------------------------------------
