@@ -11,11 +11,13 @@ from typing import Any
 from lessonlib.lab.faults import (
     ClockSkew,
     Crash,
+    Delay,
     Duplication,
     Fault,
     FaultPlan,
     OneWayPartition,
     Partition,
+    Reordering,
     SlowNode,
     _LinkFault,
 )
@@ -24,7 +26,7 @@ from lessonlib.lab.rules import Verdict, broken, holds, not_exercised, rule
 
 # ---- Heartbeats ------------------------------------------------------------------------------------------
 # Of a run of HEARTBEATS. Its records:
-# - `promise` (once): `patience_s`, `detect_s`, `stretch`, `look_s`: what the detector promises (see `Silences.bound_us`);
+# - `promise` (once): what the detector promises, `patience_s`, `detect_s`, `stretch`, `learns_s`; and `look_s`;
 # - `watching` on the watcher's lane, when it starts: `nodes`;
 # - `suspicion` there, when one begins or ends: `about`, `suspected`, `silence_s`; `level`: `about`, `phi`;
 # - `delivered` there: the heartbeats; `tick` every second, so that the history says how long the run was.
@@ -35,7 +37,9 @@ from lessonlib.lab.rules import Verdict, broken, holds, not_exercised, rule
 
 WATCHER = "watcher"
 SLACK_US = 1_000
-CALM_US = 1_000_000  # how long after the last fault on its way a node should be heard as if there had been none
+CALM_US = (
+    1_000_000  # how long after the last fault on its way a node should be heard as if there had been none
+)
 
 
 @dataclass
@@ -108,10 +112,11 @@ class Watch:
 
     def disturbed(self, name: str, t_us: int) -> bool:
         """Whether a fault hindered the heartbeats of `name`, at `t_us` or shortly before."""
-        calm_us = CALM_US + self.us("patience_s")
-        return any(
-            start <= t_us <= end + calm_us for start, end, fault in self.faults if _hinders(fault, name)
-        )
+        faults = [(start, end, fault) for start, end, fault in self.faults if _hinders(fault, name)]
+        # What was sent during a delay, or lacks among what was, is noticed so much later.
+        delays_s = sum(fault.by_s for *_, fault in faults if isinstance(fault, Delay | Reordering))
+        calm_us = CALM_US + self.us("patience_s") + round(delays_s * 1e6)
+        return any(start <= t_us <= end + calm_us for start, end, _ in faults)
 
 
 def _faults(history: History) -> Iterator[tuple[int, float, Fault]]:
@@ -154,15 +159,15 @@ _NO_MESSAGES = "No heartbeat was recorded: without messages nobody can say who w
 @rule("a silent node is suspected within the bound", kind="liveness")
 def complete(history: History) -> Verdict:
     """Completeness. The bound is `detect_s` after the last heartbeat, and one look; for a detector that learns,
-    `stretch` times the longest silence that it was right to believe in, where that is more."""
+    `stretch` times the longest interval that it can have learnt, where that is more."""
     watch = Watch(history)
     if not watch.usable:
         return not_exercised(_NO_MESSAGES)
     judged, latest = 0, 0
     for name, node in watch.nodes.items():
-        believed_us = 0
+        learnt_us = 0
         for start, end in zip(node.heard, [*node.heard[1:], watch.end_us], strict=True):
-            allowed_us = max(watch.us("detect_s"), round(watch.promise["stretch"] * believed_us))
+            allowed_us = max(watch.us("detect_s"), round(watch.promise["stretch"] * learnt_us))
             due = start + allowed_us + watch.us("look_s") + SLACK_US
             if end > due and watch.sees(start, due):
                 judged += 1
@@ -174,8 +179,8 @@ def complete(history: History) -> Verdict:
                         *cause,
                         at_us=due,
                     )
-            if end not in node.starts and node.suspicion(end - 1) is None:
-                believed_us = max(believed_us, end - start)
+            if end - start <= watch.us("learns_s") and node.suspicion(end - 1) is None:
+                learnt_us = max(learnt_us, end - start)
     if not judged:
         return not_exercised("No node was silent for longer than the bound.")
     return holds(f"{judged} long silences, each suspected within {seconds(latest)}.")

@@ -1,12 +1,15 @@
 """Where the pattern meets the laboratory: clusters, and what can go wrong with them.
 
 - `HEARTBEATS`: nodes send heartbeats to a watcher, which says who is suspected.
+- `ACCRUAL`: the same for a detector that learns how long an interval is.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from math import log
 from typing import Any
 
 from lessonlib.high_availability import naive, rules
@@ -32,19 +35,22 @@ from lessonlib.lab.world import Node, World
 # ---- HEARTBEATS: who is alive? ---------------------------------------------------------------------------
 # The parts, and how each is called:
 #
-# | part       | call                                        | must have                                              |
-# |------------|---------------------------------------------|--------------------------------------------------------|
-# | `detector` | `(timeout_s)`; in the system "phi"          | `watch`, `heard`, `suspects`; `level` and `silence_s`  |
-# |            | `(threshold, first_interval_s=)`            | are recorded where there are any                       |
-# | `wiring`   | `(parts, params)`                           | returns the detector                                   |
-# | `watcher`  | as `keep_watch`                             | runs for ever                                          |
-# | `promise`  | `(params)`                                  | returns `patience_s`, `detect_s`, `stretch`: see below |
+# | part       | call                                  | must have                                                    |
+# |------------|---------------------------------------|--------------------------------------------------------------|
+# | `detector` | `(timeout_s)`; in ACCRUAL and "phi"   | `watch`, `heard`, `suspects`; what `level` and `silence_s`   |
+# |            | `(threshold, window=, longest_s=,     | say is recorded                                              |
+# |            | first_interval_s=)`                   |                                                              |
+# | `wiring`   | `(parts, params)`                     | returns the detector                                         |
+# | `watcher`  | as `keep_watch`                       | runs for ever                                                |
+# | `promise`  | `(params)`                            | returns what the rules hold the detector to:                 |
 #
-# What a detector promises, and the rules judge: nobody is suspected who was heard within `patience_s`; whoever is
-# silent is suspected within `detect_s`, or `stretch` times the longest silence that was believed before, where that
-# is more, and one look.
+# Nobody is suspected who was heard within `patience_s`. Whoever is silent is suspected within `detect_s`, or within
+# `stretch` times the longest interval that a detector can have learnt, where that is more; one look comes on top.
+# Silences above `learns_s` are not learnt, nor those in which the node was suspected.
 
 LOOK_S = 0.05
+WINDOW = 50  # intervals of each node
+FOREVER_S = 1e9
 MIN_DEVIATION_S = 0.1
 
 
@@ -53,13 +59,30 @@ def _wire_timeout(parts: Parts, params: Mapping[str, Any]) -> Any:
 
 
 def _wire_phi(parts: Parts, params: Mapping[str, Any]) -> Any:
-    return parts["detector"](params["threshold"], first_interval_s=params["heartbeat_ms"] / 1000)
+    return parts["detector"](
+        params["threshold"],
+        window=WINDOW,
+        longest_s=longest_s(params),
+        first_interval_s=params["heartbeat_ms"] / 1000,
+    )
+
+
+def phi_detector(
+    threshold: float, *, window: int, longest_s: float, first_interval_s: float
+) -> PhiAccrualDetector:
+    """Our phi detector, as a part: it needs no `longest_s`, since it leaves out whatever ends a suspicion."""
+    return PhiAccrualDetector(threshold, window=window, first_interval_s=first_interval_s)
+
+
+def longest_s(params: Mapping[str, Any]) -> float:
+    """Return which intervals are outages to a detector that tells them by their length: five heartbeats."""
+    return float(5 * params["heartbeat_ms"] / 1000)
 
 
 def timeout_promise(params: Mapping[str, Any]) -> dict[str, float]:
-    """What a detector with a timeout promises: to the timeout nobody is suspected, and after it everybody."""
+    """What a detector with a timeout promises: up to the timeout nobody is suspected, and then everybody."""
     timeout_s = params["timeout_ms"] / 1000
-    return {"patience_s": timeout_s, "detect_s": timeout_s, "stretch": 0.0}
+    return {"patience_s": timeout_s, "detect_s": timeout_s, "stretch": 0.0, "learns_s": 0.0}
 
 
 def phi_promise(params: Mapping[str, Any]) -> dict[str, float]:
@@ -76,6 +99,21 @@ def phi_promise(params: Mapping[str, Any]) -> dict[str, float]:
         "patience_s": k * MIN_DEVIATION_S,
         "detect_s": max((2 + k) * MIN_DEVIATION_S, stretch * first_s),  # g + k·m is less, or g is below 2m
         "stretch": stretch,
+        "learns_s": FOREVER_S,
+    }
+
+
+def accrual_promise(params: Mapping[str, Any]) -> dict[str, float]:
+    """What ACCRUAL holds a detector to: a promise that one with the exponential distribution can keep as well.
+
+    That one suspects after `threshold` · ln 10 mean intervals, of which none is above `longest_s`.
+    """
+    means = params["threshold"] * log(10)
+    return {
+        "patience_s": min(phi_promise(params)["patience_s"], 3 * params["heartbeat_ms"] / 1000),
+        "detect_s": max(phi_promise(params)["detect_s"], 1.25 * means * params["heartbeat_ms"] / 1000),
+        "stretch": max(phi_promise(params)["stretch"], means),
+        "learns_s": longest_s(params),
     }
 
 
@@ -131,7 +169,7 @@ HEARTBEATS = Scenario(
             "watcher": keep_watch,
             "promise": timeout_promise,
         },
-        "timeout": {
+        "pattern": {
             "wiring": _wire_timeout,
             "detector": HeartbeatMonitor,
             "watcher": keep_watch,
@@ -139,7 +177,7 @@ HEARTBEATS = Scenario(
         },
         "phi": {
             "wiring": _wire_phi,
-            "detector": PhiAccrualDetector,
+            "detector": phi_detector,
             "watcher": keep_watch,
             "promise": phi_promise,
         },
@@ -148,7 +186,9 @@ HEARTBEATS = Scenario(
         Param("duration_s", 20.0, 1, 3600, "s", "How long the nodes are watched."),
         Param("nodes", 3, 3, 20, "nodes", "How many nodes send heartbeats."),
         Param("heartbeat_ms", 200, 10, 10_000, "ms", "How often each node sends one."),
-        Param("timeout_ms", 1000, 50, 60_000, "ms", "After how long a silence a node is suspected (timeout)."),
+        Param(
+            "timeout_ms", 1000, 50, 60_000, "ms", "After how long a silence a node is suspected (timeout)."
+        ),
         Param("threshold", 8.0, 0.5, 16, "phi", "From which phi on a node is suspected (phi)."),
         Param("jitter_ms", 20, 0, 5_000, "ms", "By how much the time of a message on its way varies."),
     ),
@@ -170,4 +210,14 @@ HEARTBEATS = Scenario(
     settle_s=5,
     horizon_s=8,
     small={"duration_s": 10.0},
+)
+
+ACCRUAL = replace(
+    HEARTBEATS,
+    name="ACCRUAL",
+    systems={
+        "textbook": HEARTBEATS.systems["textbook"],
+        "pattern": {**HEARTBEATS.systems["phi"], "promise": accrual_promise},
+    },
+    params=HEARTBEATS.params,
 )
