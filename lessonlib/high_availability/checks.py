@@ -13,7 +13,7 @@ from typing import Any
 from lessonlib.high_availability import rules
 from lessonlib.high_availability.errors import StaleToken
 from lessonlib.high_availability.mystery import ColleaguesBallot
-from lessonlib.high_availability.scenario import CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
+from lessonlib.high_availability.scenario import ACCRUAL, CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
 from lessonlib.lab.history import History, Record
 from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
 from lessonlib.learning.probing import Culprit, Example, by_example
@@ -764,13 +764,6 @@ def _held(thing: Any, depth: int) -> int:
 # ---- The exercises ---------------------------------------------------------------------------------------
 
 
-def _with_promise(answer: Any) -> Any:
-    """The factory of the part `detector` in the system "phi"."""
-    return lambda threshold, *, first_interval_s: answer(
-        threshold, longest_s=1.0, first_interval_s=first_interval_s
-    )
-
-
 COMPLETE, ACCURATE, WITHDRAWN = rules.complete.name, rules.accurate.name, rules.withdrawn.name
 
 EXERCISES: dict[str, Exercise] = {
@@ -786,7 +779,6 @@ EXERCISES: dict[str, Exercise] = {
             "suspects: sorted(the watched nodes whose silence is more than timeout_s)\n```",
         ),
         scenario=HEARTBEATS,
-        system="timeout",
         part="detector",
         probes=(
             ("questions asked often", _asked_often),
@@ -852,7 +844,7 @@ EXERCISES: dict[str, Exercise] = {
         title="Cassandra's phi",
         points=0,
         ladder=(
-            '`HEARTBEATS.run("phi", plan="at 2s pause node-1 for 5s")`, and its levels: how fast does phi rise after the pause, '
+            '`ACCRUAL.run(plan="at 2s pause node-1 for 5s")`, and its levels: how fast does phi rise after the pause, '
             "and how fast would it, had the pause entered the history?",
             "If intervals follow the exponential distribution, P(later than t) = exp(-t / mean). phi is minus its logarithm, to "
             "base 10. The mean is that of the intervals which were no outages.",
@@ -860,11 +852,8 @@ EXERCISES: dict[str, Exercise] = {
             "    if interval <= longest_s: intervals.append(interval)   # a deque with maxlen=window\n"
             "level: silence / (mean of intervals * math.log(10))\nsuspects: sorted(nodes whose level >= threshold)\n```",
         ),
-        scenario=HEARTBEATS,
-        system="phi",
+        scenario=ACCRUAL,
         part="detector",
-        adapt=_with_promise,
-        shown_part='as_part("4.7", {})',
         probes=(
             ("phi after some silences", _levels),
             ("outages", _outages),
@@ -872,10 +861,12 @@ EXERCISES: dict[str, Exercise] = {
             ("3000 heartbeats with memory for 20", _stays_small),
         ),
         cases=(
-            Case("node-1 is paused for 5 s", "at 2s pause node-1 for 5s", rules=(ACCURATE, WITHDRAWN), params={"duration_s": 12}),
+            Case("node-1 is paused for 6 s", "at 2s pause node-1 for 6s", rules=(COMPLETE, ACCURATE, WITHDRAWN), params={"duration_s": 15}),
+            Case("node-2 crashes twice", "at 1s crash node-2 for 6s; at 9s crash node-2 for 6s", rules=(COMPLETE, ACCURATE, WITHDRAWN),
+                 params={"duration_s": 20}),
         ),
         forbids=("PhiAccrualDetector", "phi_exact", "phi_akka"),
-        untested="how soon a death is noticed: at the same threshold this detector waits longer than the lesson's, because "
-        "it knows no deviation. So its promise would be another.",
+        untested="what it costs: at the same threshold this detector waits longer than the lesson's, because it knows no "
+        "deviation.",
     ),
 }
