@@ -829,7 +829,7 @@ EXERCISES: dict[str, Exercise] = {
         title="majority and terms",
         points=20,
         ladder=(
-            f'`CLUSTER.run("textbook", plan="{PARTITIONS[:39]}")`: who leads on each side of the partition, and how many '
+            f'`CLUSTER.run("textbook", plan="{PARTITIONS.split(";")[0]}")`: who leads on each side of the partition, and how many '
             "members did each of them ask?",
             "A ballot keeps two things, a term and whom it has voted for in it. A higher term sets the vote free, and nothing "
             "else does. Before a vote: is the term past, is the vote given, is the candidate's log behind? And a majority is "
@@ -863,7 +863,7 @@ EXERCISES: dict[str, Exercise] = {
         title="a fencing token, at the resource",
         points=15,
         ladder=(
-            f'`CLUSTER.run("textbook", plan="{PAUSES[:36]}")`, its records of the kind "stored": who wrote after whom, and '
+            f'`CLUSTER.run("textbook", plan="{PAUSES.split(";")[0]}")`, its records of the kind "stored": who wrote after whom, and '
             "with which token?",
             "The store remembers, for each key, the highest token that it has seen, and refuses a lower one. That memory has to "
             "be as durable as the value: so they are one record.",

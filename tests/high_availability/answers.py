@@ -32,9 +32,8 @@ class Deadlines:
 
     def heard(self, node, now_s):
         self.asked[node] = 0
-        if node in self.due_s and not self.first_only:
-            self.due_s[node] = now_s + self.timeout_s
-        elif self.brings_back or self.only_heard:
+        known = node in self.due_s and not self.first_only
+        if known or self.brings_back or self.only_heard:
             self.due_s[node] = now_s + self.timeout_s
 
     def forget(self, node):
