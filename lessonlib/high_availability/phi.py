@@ -66,7 +66,11 @@ def phi_akka(silence_s: float, mean_s: float, deviation_s: float) -> float:
 
 
 def silence_at(
-    threshold: float, mean_s: float, deviation_s: float, *, phi: Callable[[float, float, float], float] = phi_exact
+    threshold: float,
+    mean_s: float,
+    deviation_s: float,
+    *,
+    phi: Callable[[float, float, float], float] = phi_exact,
 ) -> float:
     """Return after how many seconds of silence phi reaches `threshold`, to a microsecond: what a timeout would say."""
     seconds("threshold", threshold)
