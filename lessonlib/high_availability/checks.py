@@ -12,9 +12,11 @@ from typing import Any
 
 from lessonlib.high_availability import rules
 from lessonlib.high_availability.errors import StaleToken
-from lessonlib.high_availability.scenario import HEARTBEATS
+from lessonlib.high_availability.mystery import ColleaguesBallot
+from lessonlib.high_availability.scenario import ACCRUAL, CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
+from lessonlib.lab.history import History, Record
 from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
-from lessonlib.learning.probing import Example, by_example
+from lessonlib.learning.probing import Culprit, Example, by_example
 from lessonlib.ports import MemoryDisk, Message
 
 THREE = ["node-1", "node-2", "node-3"]
@@ -636,6 +638,56 @@ def _same_everywhere(answer: Any) -> Finding | None:
     return None
 
 
+# ---- 4.6 Diagnose ----------------------------------------------------------------------------------------
+
+
+def second_votes(history: History) -> list[Record]:
+    """Return the messages by which a member gives a vote to one candidate after it had voted for another in the same
+    term: for itself, when it stood, or by an earlier message."""
+    voted: dict[tuple[str, int], str] = {}
+    found = []
+    for record in history.of("sent"):
+        body = record.data["body"]
+        if body["type"] == "vote request":
+            voted.setdefault((record.node, body["term"]), record.node)
+        elif body["type"] == "vote" and body["granted"]:
+            if voted.setdefault((record.node, body["term"]), record.data["to"]) != record.data["to"]:
+                found.append(record)
+    return found
+
+
+def _not_the_vote(record: Record) -> str:
+    body = record.get("body") or {}
+    hint = "Two members lead in one term, so somebody has voted twice in it. A candidate's first vote is its own."
+    if record.kind == "transition":
+        return "That comes of it. " + hint
+    if record.kind in ("delivered", "replaced"):
+        return "That is close: name the message itself, where it was sent. " + hint
+    if body.get("type") in ("pre-vote", "pre-vote reply"):
+        return "A pre-vote promises nothing: it only asks whether a vote would be given. " + hint
+    if body.get("type") == "vote request":
+        return "Whoever asks for votes has given its own to itself. That is its first in this term. " + hint
+    if body.get("type") == "vote":
+        return "That vote is the only one that this member gave in this term. " + hint
+    return hint
+
+
+def _diagnosis(answer: Any) -> Finding | None:
+    run = mystery()
+    second = second_votes(run.history)
+    culprit = Culprit(
+        rule=rules.one_leader_a_term.name,
+        record_is="The record is a message by which a member votes a second time in one term.",
+        proves=lambda record: any(record is vote for vote in second),
+        record_hint=_not_the_vote,
+        piece=ColleaguesBallot,
+        line_has=("if term < self.term:", "self.term, self.voted_for = term, None"),
+        line_hint="Before its second vote the member had noted its first. Which line lets go of it, and which condition lets "
+        "that line be reached, though the term is no new one?",
+    )
+    return culprit.judge(run, answer())
+
+
 # ---- 4.7 Cassandra's phi ---------------------------------------------------------------------------------
 
 _phi = partial(by_example, "ExponentialPhi", time_is_given=True)
@@ -712,13 +764,6 @@ def _held(thing: Any, depth: int) -> int:
 # ---- The exercises ---------------------------------------------------------------------------------------
 
 
-def _with_promise(answer: Any) -> Any:
-    """The factory of the part `detector` in the system "phi"."""
-    return lambda threshold, *, first_interval_s: answer(
-        threshold, longest_s=1.0, first_interval_s=first_interval_s
-    )
-
-
 COMPLETE, ACCURATE, WITHDRAWN = rules.complete.name, rules.accurate.name, rules.withdrawn.name
 
 EXERCISES: dict[str, Exercise] = {
@@ -734,7 +779,6 @@ EXERCISES: dict[str, Exercise] = {
             "suspects: sorted(the watched nodes whose silence is more than timeout_s)\n```",
         ),
         scenario=HEARTBEATS,
-        system="timeout",
         part="detector",
         probes=(
             ("questions asked often", _asked_often),
@@ -800,7 +844,7 @@ EXERCISES: dict[str, Exercise] = {
         title="Cassandra's phi",
         points=0,
         ladder=(
-            '`HEARTBEATS.run("phi", plan="at 2s pause node-1 for 5s")`, and its levels: how fast does phi rise after the pause, '
+            '`ACCRUAL.run(plan="at 2s pause node-1 for 5s")`, and its levels: how fast does phi rise after the pause, '
             "and how fast would it, had the pause entered the history?",
             "If intervals follow the exponential distribution, P(later than t) = exp(-t / mean). phi is minus its logarithm, to "
             "base 10. The mean is that of the intervals which were no outages.",
@@ -808,11 +852,8 @@ EXERCISES: dict[str, Exercise] = {
             "    if interval <= longest_s: intervals.append(interval)   # a deque with maxlen=window\n"
             "level: silence / (mean of intervals * math.log(10))\nsuspects: sorted(nodes whose level >= threshold)\n```",
         ),
-        scenario=HEARTBEATS,
-        system="phi",
+        scenario=ACCRUAL,
         part="detector",
-        adapt=_with_promise,
-        shown_part='as_part("4.7", {})',
         probes=(
             ("phi after some silences", _levels),
             ("outages", _outages),
@@ -820,10 +861,12 @@ EXERCISES: dict[str, Exercise] = {
             ("3000 heartbeats with memory for 20", _stays_small),
         ),
         cases=(
-            Case("node-1 is paused for 5 s", "at 2s pause node-1 for 5s", rules=(ACCURATE, WITHDRAWN), params={"duration_s": 12}),
+            Case("node-1 is paused for 6 s", "at 2s pause node-1 for 6s", rules=(COMPLETE, ACCURATE, WITHDRAWN), params={"duration_s": 15}),
+            Case("node-2 crashes twice", "at 1s crash node-2 for 6s; at 9s crash node-2 for 6s", rules=(COMPLETE, ACCURATE, WITHDRAWN),
+                 params={"duration_s": 20}),
         ),
         forbids=("PhiAccrualDetector", "phi_exact", "phi_akka"),
-        untested="how soon a death is noticed: at the same threshold this detector waits longer than the lesson's, because "
-        "it knows no deviation. So its promise would be another.",
+        untested="what it costs: at the same threshold this detector waits longer than the lesson's, because it knows no "
+        "deviation.",
     ),
 }

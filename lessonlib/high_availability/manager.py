@@ -51,10 +51,11 @@ class OnApplied(Protocol):
 
 
 class OnAssignment(Protocol):
-    """A hook that sees work move, once that is committed, on the leader that decided it.
+    """A hook that sees work move, on the leader that commits it.
 
     `number` is the place in the log, `owners` the whole table, `nodes` who was taken for alive, `moved` the items
-    whose owner has changed.
+    whose owner has changed. A later leader that cannot know what was committed before it tells of it again, with the
+    same number: pass over a number that is not higher than the last.
     """
 
     def __call__(

@@ -358,7 +358,7 @@ class Member:
             self.state.apply(command)
             if self._on_applied is not None:
                 self._on_applied(self.name, index, entry.term, command)
-            if office is not None and entry.term == office.term:
+            if office is not None:
                 if command["op"] == "assign" and self._on_assignment is not None:
                     about = command["owners"], command["nodes"], moved, command["reason"]
                     self._on_assignment(self.name, index, *about)

@@ -99,8 +99,7 @@ class Exercise:
         title: as the notebook's heading has it.
         points: 0 for a stretch exercise.
         scenario: where cases run.
-        part: which part of the scenario's system the answer replaces.
-        system: which system that is.
+        part: which part of the scenario's pattern the answer replaces.
         adapt: makes the part's factory of the answer; left out, the answer is the factory.
         shown_part: how `parts=` is written in the line that replays a run, with {} for the answer's name; left out,
             the answer itself, or a lambda that makes one for each node where there is `adapt`.
@@ -116,7 +115,6 @@ class Exercise:
     points: int
     scenario: Scenario | None = None
     part: str = ""
-    system: str = "pattern"
     adapt: Callable[[Any], Callable[..., Any]] | None = None
     shown_part: str = ""
     probes: tuple[tuple[str, Probe], ...] = ()
@@ -212,12 +210,7 @@ def _run_case(exercise: Exercise, case: Case, answer: Any) -> Finding | None:
     assert exercise.scenario is not None
     factory = exercise.adapt(answer) if exercise.adapt is not None else answer
     run = exercise.scenario.run(
-        exercise.system,
-        parts={exercise.part: factory},
-        plan=case.plan,
-        seed=case.seed,
-        max_steps=MAX_STEPS,
-        **case.params,
+        parts={exercise.part: factory}, plan=case.plan, seed=case.seed, max_steps=MAX_STEPS, **case.params
     )
     for death in run.history.of("died"):
         if "NotImplementedError" in death.data["error"]:
@@ -271,5 +264,4 @@ def _look(exercise: Exercise, case: Case, answer: Any) -> str:
     parts = f'{{"{exercise.part}": {name}}}'
     if exercise.adapt is not None:
         parts = exercise.shown_part.format(name) or f'{{"{exercise.part}": lambda node: {name}()}}'
-    system = "" if exercise.system == "pattern" else f'"{exercise.system}", '
-    return f"{exercise.scenario.name}.run({system}parts={parts}{plan}, seed={case.seed}{extra})"
+    return f"{exercise.scenario.name}.run(parts={parts}{plan}, seed={case.seed}{extra})"

@@ -1,4 +1,6 @@
-"""Probes made of examples: the lines that a learner would type to try a piece, and what must come of them.
+"""What checks have in common: probes made of examples, and the judge of a diagnosis.
+
+An example is the lines that a learner would type to try a piece, and what must come of them.
 
     Example(
         "monitor = MyMonitor(2.0); monitor.watch('a', 0.0)",
@@ -7,22 +9,25 @@
         "Exactly the timeout is not yet more than the timeout.",
     )
 
-An example is text, so that what a check tries and what it tells to try are the same, and cannot drift apart. The
+It is text, so that what a check tries and what it tells to try are the same, and cannot drift apart. The
 lines run in virtual time and may `await`.
 """
 
 from __future__ import annotations
 
 import ast
+import difflib
 import dis
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.lab.history import Record
 from lessonlib.lab.loop import clean_traceback, describe_error, simulate
-from lessonlib.learning.exercises import Finding, Probe
+from lessonlib.lab.scenario import Run
+from lessonlib.learning.exercises import LOOK, Finding, Probe
 
 STEPS_MAX = 200_000  # steps of the event loop that one example may take
 CLOCKS = ("time", "datetime")
@@ -162,3 +167,76 @@ def _shown(value: Any) -> str:
     except Exception:
         text = f"a {type(value).__name__}"
     return text if len(text) <= 160 else text[:157] + "..."
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """What a diagnose exercise asks for, and the hints for what is named instead.
+
+    Attributes:
+        rule: the broken rule.
+        record_is: what the record is, as a sentence.
+        proves: whether a record is one that proves it.
+        record_hint: what to say of another record.
+        piece: the class with the mistake; the learner sees its source with numbers.
+        line_has: texts, each in one line that is to blame.
+        line_hint: what to say of another line.
+    """
+
+    rule: str
+    record_is: str
+    proves: Callable[[Record], bool]
+    record_hint: Callable[[Record], str]
+    piece: type
+    line_has: tuple[str, ...]
+    line_hint: str
+
+    def judge(self, run: Run, given: Any) -> Finding | None:
+        """Judge a diagnosis, (rule, record, line)."""
+        if not (isinstance(given, tuple) and len(given) == 3):
+            return Finding("diagnose() returns (rule, record, line).", f"It returned {_shown(given)}.")
+        rule, number, line = given
+        return self._judge_rule(run, rule) or self._judge_record(run, number) or self._judge_line(line)
+
+    def _judge_rule(self, run: Run, rule: Any) -> Finding | None:
+        if rule == self.rule:
+            return None
+        names = [v.rule for v in run.verdicts]
+        if rule not in names:
+            (nearest,) = difflib.get_close_matches(str(rule), names, n=1, cutoff=0.0)
+            return Finding(
+                "The rule is named as the verdicts name it.",
+                f"There is no rule of that name; the nearest is {nearest!r}.",
+                hint="Copy the rule's whole text from the verdicts that print(run) shows.",
+                rung=LOOK,
+            )
+        if rule in [v.rule for v in run.broken]:
+            return Finding(
+                "The rule is the one that broke first.",
+                f"{rule!r} is broken too, but later: {run.verdict(rule).sentence}",
+                hint="One mistake broke several rules. The verdicts say when; the earliest is nearest to the cause.",
+                rung=LOOK,
+            )
+        return Finding(
+            "The broken rule is named.",
+            f"{rule!r}: that rule is not broken in this run.",
+            hint="Print the run and read the verdicts.",
+            rung=LOOK,
+        )
+
+    def _judge_record(self, run: Run, number: Any) -> Finding | None:
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(run.history):
+            last = len(run.history) - 1
+            return Finding("The record is named by its number.", f"{_shown(number)} is not from 0 to {last}.")
+        record = run.history[number]
+        if self.proves(record):
+            return None
+        return Finding(self.record_is, f"Record {number} is: {record}", hint=self.record_hint(record))
+
+    def _judge_line(self, line: Any) -> Finding | None:
+        lines = inspect.getsource(self.piece).splitlines()
+        there = not isinstance(line, bool) and isinstance(line, int) and 0 < line <= len(lines)
+        text = lines[line - 1].strip() if there else "not a line of it"
+        if there and any(part in text for part in self.line_has):
+            return None
+        return Finding("The guilty line is named.", f"Line {_shown(line)} is: {text}", hint=self.line_hint)
