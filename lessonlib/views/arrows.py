@@ -15,6 +15,7 @@ ARROWS_MAX = 300
 OF_A_TYPE_MAX = 60  # where there are more of a type, some stand for all
 _STUB = 26.0  # how far a message is drawn that was lost as soon as it was sent
 _SIZE = 8.5
+_NAMED = 3  # arrows of a type that stand for many and wear their name
 
 # What tells types apart besides their names: colour and dashes.
 _STYLES = (
@@ -35,7 +36,9 @@ def type_of(body: Any) -> str:
     """
     if not isinstance(body, dict):
         return "message"
-    name = next((body[field] for field in ("type", "kind", "op") if isinstance(body.get(field), str)), "message")
+    name = next(
+        (body[field] for field in ("type", "kind", "op") if isinstance(body.get(field), str)), "message"
+    )
     return "heartbeat" if name.startswith("append") and body.get("entries") == [] else name
 
 
@@ -145,13 +148,13 @@ def draw_arrows(
     legend: Legend,
     *,
     styles: Mapping[str, tuple[str, str | None]],
-    named: Callable[[str], str],
+    of: Mapping[str, int],
 ) -> None:
     """Draw the messages between the lanes, the names of their types beside them where there is room.
 
     Args:
         styles: colour and dashes of each type.
-        named: what the legend calls a type.
+        of: for a type of which only some are here, how many there are.
     """
     lost = crosses = under_way = ""
     lines: dict[str, str] = {}
@@ -180,11 +183,17 @@ def draw_arrows(
         y = lanes[m.source].below if down else lanes[m.source].above
         share = min(1.0, max(0.0, (y - 3 - y0) / (y1 - y0))) if y1 != y0 else 0.0
         spots.setdefault(m.type, []).append((x0 + (x1 - x0) * share + 3, y))
-    for name, d in lines.items():
+    for name in sorted(lines, key=lambda n: -of.get(n, 0)):  # the rare ones on top
         colour, dash = styles[name]
-        sheet.path(d, stroke=colour, stroke_width="0.9", stroke_dasharray=dash, fill="none")
+        sheet.path(
+            lines[name],
+            stroke=colour,
+            stroke_width="0.6" if name in of else "1",
+            stroke_dasharray=dash,
+            fill="none",
+        )
         sheet.path(heads[name], fill=colour)
-        legend.note(named(name), _sample(colour, dash))
+        legend.note(f"{name} (some of {of[name]})" if name in of else name, _sample(colour, dash))
     sheet.path(under_way, stroke=GREY, stroke_width="0.8", stroke_dasharray="2 2", fill="none")
     sheet.path(lost, stroke=RED, stroke_width="1.1", stroke_dasharray="4 2", fill="none")
     sheet.path(crosses, stroke=RED, stroke_width="1.8", fill="none")
@@ -195,7 +204,7 @@ def draw_arrows(
             "message still under way at the end",
             lambda s, x, y: s.path(f"M{x - 7} {y}h14", stroke=GREY, stroke_dasharray="2 2"),
         )
-    _write_names(sheet, axis, spots, styles)
+    _write_names(sheet, axis, spots, styles, of)
 
 
 def _write_names(
@@ -203,15 +212,18 @@ def _write_names(
     axis: Axis,
     spots: Mapping[str, list[tuple[float, float]]],
     styles: Mapping[str, tuple[str, str | None]],
+    of: Mapping[str, int],
 ) -> None:
-    """Write types beside arrows, the rarest first, none upon another."""
+    """Write types beside arrows, the rarest first, none upon another; of those that are thinned, here and there."""
     taken: list[tuple[float, float, float, float]] = []
     for name in sorted(spots, key=lambda n: (len(spots[n]), n)):
         width = text_width(name, _SIZE)
+        left = _NAMED if name in of else len(spots[name])
         for x, y in spots[name]:
             box = (x - 2, y - 8, x + width + 2, y + 3)
             free = all(box[2] < a or box[0] > c or box[3] < b or box[1] > d for a, b, c, d in taken)
-            if free and x + width <= axis.right + 20:
+            if left and free and x + width <= axis.right + 20:
+                left -= 1
                 taken.append(box)
                 sheet.text(x, y, name, size=_SIZE, fill=styles[name][0], halo=True)
 

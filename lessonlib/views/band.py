@@ -77,6 +77,7 @@ def draw_band(
         if span.what == "paused" and axis.shows(span.start_us, span.end_us):
             x0, x1 = axis.x(span.start_us), axis.x(span.end_us)
             sheet.box(x0, top, max(x1 - x0, 2), height, sheet.hatch("asleep"), stroke=GREY)
+            legend.note("node paused", _asleep_sample)
 
 
 def name_roles(
@@ -114,7 +115,7 @@ def draw_together(sheet: Sheet, axis: Axis, top: float, found: Sequence[Together
         for text in one.texts:
             width = text_width(text, _SIZE) * 1.08  # in bold
             if width + 14 <= x1 - x0:
-                x = (x0 + x1 - width) / 2
+                x = (x0 + x1 - width) / 2  # as wide as it may be; in most fonts it is narrower
             elif x1 + 6 + width <= following:
                 x = x1 + 6
             elif x0 - 6 - width >= reached:
@@ -122,10 +123,14 @@ def draw_together(sheet: Sheet, axis: Axis, top: float, found: Sequence[Together
             else:
                 continue
             sheet.box(x - 3, top + 0.8, width + 6, TOGETHER - 4.6, PANEL)
-            sheet.text(x, top + 9.5, text, size=_SIZE, bold=True, fill=RED)
+            sheet.text(x + width / 2, top + 9.5, text, size=_SIZE, bold=True, fill=RED, anchor="middle")
             x1 = max(x1, x + width)
             break
         reached = x1
+
+
+def _asleep_sample(sheet: Sheet, x: float, y: float) -> None:
+    sheet.box(x - 8, y - 5, 16, 10, sheet.hatch("asleep"), stroke=GREY)
 
 
 def _together_sample(sheet: Sheet, x: float, y: float) -> None:

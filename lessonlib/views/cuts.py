@@ -48,7 +48,9 @@ class Cut:
 def cuts_of(struck: Iterable[Strike], nodes: Sequence[str]) -> list[Cut]:
     """Return who was cut off from whom among `nodes`, as the faults that cut links say."""
     walls = [
-        (s, s.fault.cuts) for s in struck if s.start_us is not None and callable(getattr(s.fault, "cuts", None))
+        (s, s.fault.cuts)
+        for s in struck
+        if s.start_us is not None and callable(getattr(s.fault, "cuts", None))
     ]
     edges = sorted({t for s, _ in walls for t in (s.start_us or 0, s.end_us)})
     found: dict[str, list[Cut]] = {node: [] for node in nodes}
@@ -59,7 +61,11 @@ def cuts_of(struck: Iterable[Strike], nodes: Sequence[str]) -> list[Cut]:
             silent = tuple(n for n in nodes if n != node and any(cuts(n, node) for cuts in here))
             if not unheard and not silent:
                 continue
-            if mine and mine[-1].end_us == start_us and (mine[-1].unheard, mine[-1].silent) == (unheard, silent):
+            if (
+                mine
+                and mine[-1].end_us == start_us
+                and (mine[-1].unheard, mine[-1].silent) == (unheard, silent)
+            ):
                 start_us_before = mine.pop().start_us
                 mine.append(Cut(node, start_us_before, end_us, unheard, silent))
             else:
@@ -72,7 +78,9 @@ def draw_cuts(sheet: Sheet, axis: Axis, top: float, cuts: Sequence[Cut], legend:
     for cut in cuts:
         x0, x1 = axis.x(cut.start_us), axis.x(cut.end_us)
         _bar(sheet, x0, top + 1, max(x1 - x0, 2), HEIGHT - 2)
-        legend.note("no messages between this node and those named", lambda s, x, y: _bar(s, x - 8, y - 5, 16, 10))
+        legend.note(
+            "no messages between this node and those named", lambda s, x, y: _bar(s, x - 8, y - 5, 16, 10)
+        )
 
 
 def name_cuts(sheet: Sheet, axis: Axis, top: float, cuts: Sequence[Cut]) -> None:

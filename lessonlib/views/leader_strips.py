@@ -49,9 +49,13 @@ def leaders(
         )
     names = sorted(roles) if nodes is None else list(nodes)
     if isinstance(nodes, str) or not names or any(name not in roles for name in names):
-        raise ViewError(f"nodes={nodes!r:.60} are not in this run; choose from {', '.join(map(repr, sorted(roles)))}")
+        raise ViewError(
+            f"nodes={nodes!r:.60} are not in this run; choose from {', '.join(map(repr, sorted(roles)))}"
+        )
     if len(names) > NODES_MAX:
-        raise ViewError(f"{len(names)} nodes are too many to read; choose at most {NODES_MAX} with nodes=[...]")
+        raise ViewError(
+            f"{len(names)} nodes are too many to read; choose at most {NODES_MAX} with nodes=[...]"
+        )
     struck = strikes(run)
     start_us, end_us = window(start_s, end_s, last_us=run.end_us, run_end_us=run.end_us)
     end_us = min(end_us, run.end_us) if start_us < run.end_us else end_us
@@ -79,7 +83,9 @@ def leaders(
         for s in out:
             if s.node == name and s.what == "down" and axis.shows(s.start_us, s.end_us):
                 x0, x1 = axis.x(s.start_us), axis.x(s.end_us)
-                sheet.box(x0, y, max(x1 - x0, 2), _STRIP, sheet.hatch("down"), stroke=GREY, stroke_width="0.8")
+                sheet.box(
+                    x0, y, max(x1 - x0, 2), _STRIP, sheet.hatch("down"), stroke=GREY, stroke_width="0.8"
+                )
                 if x1 - x0 > text_width("down", 10) + 6:
                     sheet.text((x0 + x1) / 2, y + 14, "down", size=10, anchor="middle", bold=True, halo=True)
                 legend.note("node down", _down_sample)
@@ -98,7 +104,9 @@ def leaders(
         text = span(b - a) + (" (longest)" if b - a == longest and len(gaps) > 1 else "")
         wide = text_width(text, 9.5)
         x = x1 + 4 if x1 + 4 + wide <= WIDTH - 6 else x0 - 4 - wide
-        if x >= reached and not any(x < axis.x(d) and x + wide > axis.x(c) for c, d in gaps if (c, d) != (a, b)):
+        if x >= reached and not any(
+            x < axis.x(d) and x + wide > axis.x(c) for c, d in gaps if (c, d) != (a, b)
+        ):
             sheet.text(x, y + 12, text, size=9.5, bold=b - a == longest, halo=True, fill=INK)
             reached = x + wide
     foot = legend.draw(sheet, bottom + 24)

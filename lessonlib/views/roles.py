@@ -31,7 +31,9 @@ class Bands:
     def __post_init__(self) -> None:
         for name in ("strong", "members"):
             if isinstance(getattr(self, name), str):
-                raise ViewError(f"{name}={getattr(self, name)!r} is one word; give a tuple such as ('leader',)")
+                raise ViewError(
+                    f"{name}={getattr(self, name)!r} is one word; give a tuple such as ('leader',)"
+                )
 
 
 ROLES = Bands()  # of elections

@@ -49,9 +49,7 @@ def timeline(
 
     Raises ViewError for a run without records, an unknown lane, or a part of the run that is none.
     """
-    return draw_lanes(
-        run, "Timeline", lanes=lanes, start_s=start_s, end_s=end_s, marks=marks, label=label
-    )
+    return draw_lanes(run, "Timeline", lanes=lanes, start_s=start_s, end_s=end_s, marks=marks, label=label)
 
 
 class Between(Protocol):
@@ -59,13 +57,17 @@ class Between(Protocol):
 
     gap: float  # below each lane
 
-    def prepare(self, run: Run, names: Sequence[str], struck: list[Strike], out: list[Span], axis: Axis) -> float:
+    def prepare(
+        self, run: Run, names: Sequence[str], struck: list[Strike], out: list[Span], axis: Axis
+    ) -> float:
         """Read the run; return how much room is wanted above the lanes."""
 
     def foot(self, name: str) -> float:
         """Return how much room is wanted at the bottom of a lane."""
 
-    def draw(self, sheet: Sheet, above: float, lanes: Mapping[str, tuple[float, float]], legend: Legend) -> list[str]:
+    def draw(
+        self, sheet: Sheet, above: float, lanes: Mapping[str, tuple[float, float]], legend: Legend
+    ) -> list[str]:
         """Draw, with each lane's top and bottom known; return notes."""
 
     def tell(self) -> list[str]:
@@ -125,9 +127,7 @@ def draw_lanes(
     above = between.prepare(run, names, struck, out, axis) if between else 0.0
     top = 30 + strip.height + flags.height + above
     here = {n: [s for s in out if s.node == n and axis.shows(s.start_us, s.end_us)] for n in names}
-    drawn = {
-        n: Lane(n, rows[n], here[n], foot=between.foot(n) if between else 0.0) for n in names
-    }
+    drawn = {n: Lane(n, rows[n], here[n], foot=between.foot(n) if between else 0.0) for n in names}
     tops: dict[str, float] = {}
     y = top
     for name, lane in drawn.items():

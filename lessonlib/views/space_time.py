@@ -13,7 +13,16 @@ from typing import Any
 from lessonlib.lab.history import Record
 from lessonlib.lab.scenario import Run
 from lessonlib.views import band
-from lessonlib.views.arrows import Edges, Message, choose, draw_arrows, messages_of, styles_of, type_of, visible
+from lessonlib.views.arrows import (
+    Edges,
+    Message,
+    choose,
+    draw_arrows,
+    messages_of,
+    styles_of,
+    type_of,
+    visible,
+)
 from lessonlib.views.axis import Axis, clock
 from lessonlib.views.cuts import HEIGHT as CUT
 from lessonlib.views.cuts import Cut, cuts_of, draw_cuts, name_cuts
@@ -29,7 +38,9 @@ from lessonlib.views.svg import GREEN, INK, RED, Sheet
 _LINE = 6.0  # for the line of a node without roles
 
 SPACE_TIME_MARKS: tuple[Mark, ...] = (
-    *(mark for mark in DEFAULT_MARKS if mark is not LOST and mark.name != "read"),  # arrows show what was lost
+    *(
+        mark for mark in DEFAULT_MARKS if mark is not LOST and mark.name != "read"
+    ),  # arrows show what was lost
     Mark("stored", ("stored",), "square", GREEN),
     Mark("refused", ("refused",), "cross", RED),
 )
@@ -123,9 +134,7 @@ class _Exchange:
         self._styles = styles_of(met)  # the same ones when zoomed in
         every = roles_of(run.history, self._bands, out=out, end_us=run.end_us)
         self._roles: dict[str, list[Role]] = {n: every[n] for n in names if n in every}
-        self._together = [
-            t for t in together(every, self._bands.strong) if axis.shows(t.start_us, t.end_us)
-        ]
+        self._together = [t for t in together(every, self._bands.strong) if axis.shows(t.start_us, t.end_us)]
         self._cuts: dict[str, list[Cut]] = {}
         for cut in cuts_of(struck, names):
             if axis.shows(cut.start_us, cut.end_us):
@@ -160,12 +169,8 @@ class _Exchange:
                 draw_cuts(sheet, axis, y, self._cuts[name], legend)
                 walls[name] = y
         band.draw_together(sheet, axis, above, self._together, legend)
-        thinned = {name: (some, of) for name, some, of in self._thinned}
-
-        def named(name: str) -> str:
-            return f"{name} (some of {thinned[name][1]})" if name in thinned else name
-
-        draw_arrows(sheet, self._chosen, axis, edges, legend, styles=self._styles, named=named)
+        of = {name: many for name, _, many in self._thinned}
+        draw_arrows(sheet, self._chosen, axis, edges, legend, styles=self._styles, of=of)
         for name, y in bands.items():  # words lie on top of arrows
             band.name_roles(sheet, axis, y, self._roles[name], self._palette)
         for name, y in walls.items():
@@ -195,7 +200,8 @@ class _Exchange:
             )
             lines.append(f"{what.capitalize()}: {listing(told, most=6, between='; ') or 'none'}.")
         lines += [
-            f"Two at a time, {clock(t.start_us)} to {clock(t.end_us)}: {t.texts[0]}." for t in self._together[:3]
+            f"Two at a time, {clock(t.start_us)} to {clock(t.end_us)}: {t.texts[0]}."
+            for t in self._together[:3]
         ]
         cuts = [cut.told() for mine in self._cuts.values() for cut in mine]
         if cuts:
