@@ -1,6 +1,8 @@
 """Pictures of runs. Each view takes a run and returns an object that shows itself and has `.describe()`.
 
 timeline(run)     who did what when, which faults struck, where rules broke
+space_time(run)   who sent what to whom, in which role: the timeline with messages, terms and partitions
+leaders(run)      who believed itself the leader of which term, how long nobody did, when two did
 lag(run)          how far each subscription is behind the log's end, over time
 states(run)       in which state each breaker was, and the calls meanwhile
 attempts(run)     the attempts of each job, and the waits between them
@@ -23,12 +25,15 @@ from lessonlib.views.buffer_depth import depth
 from lessonlib.views.event_time import windows
 from lessonlib.views.fan_out_table import fan_out
 from lessonlib.views.lag_curves import lag
+from lessonlib.views.leader_strips import leaders
 from lessonlib.views.load_curves import Flow, offered
 from lessonlib.views.machine import state_machine
 from lessonlib.views.marks import DEFAULT_MARKS, Mark
 from lessonlib.views.partition_load import load
 from lessonlib.views.picture import Picture, Table, View, ViewError
+from lessonlib.views.roles import ROLES, Bands
 from lessonlib.views.run_timeline import timeline
+from lessonlib.views.space_time import SPACE_TIME_MARKS, space_time
 from lessonlib.views.state_strips import CALL_MARKS, states
 from lessonlib.views.verdict_table import verdicts
 from lessonlib.views.waiting_table import waiting
@@ -36,6 +41,9 @@ from lessonlib.views.waiting_table import waiting
 __all__ = [
     "CALL_MARKS",
     "DEFAULT_MARKS",
+    "ROLES",
+    "SPACE_TIME_MARKS",
+    "Bands",
     "Flow",
     "Mark",
     "Picture",
@@ -47,8 +55,10 @@ __all__ = [
     "depth",
     "fan_out",
     "lag",
+    "leaders",
     "load",
     "offered",
+    "space_time",
     "state_machine",
     "states",
     "timeline",
