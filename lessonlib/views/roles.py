@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lessonlib.lab.history import History
 from lessonlib.views.picture import ViewError, listing
@@ -131,7 +132,7 @@ def together(roles: dict[str, list[Role]], strong: Sequence[str]) -> list[Togeth
     strongest = [role for mine in roles.values() for role in mine if role.state in strong]
     edges = sorted({t for role in strongest for t in (role.start_us, role.end_us)})
     found: list[Together] = []
-    for start_us, end_us in zip(edges, edges[1:], strict=False):
+    for start_us, end_us in pairwise(edges):
         here = [r for r in strongest if r.start_us <= start_us and r.end_us >= end_us]
         if len({r.node for r in here}) > 1:
             here.sort(key=lambda r: (-1 if r.number is None else r.number, r.start_us, r.node))

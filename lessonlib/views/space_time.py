@@ -30,7 +30,7 @@ from lessonlib.views.legend import Legend
 from lessonlib.views.marks import DEFAULT_MARKS, LOST, Mark
 from lessonlib.views.picture import Picture, ViewError, listing
 from lessonlib.views.reading import Span, Strike
-from lessonlib.views.roles import ROLES, Bands, Role, Together, roles_of, together
+from lessonlib.views.roles import ROLES, Bands, Role, roles_of, together
 from lessonlib.views.rows import Label
 from lessonlib.views.run_timeline import draw_lanes
 from lessonlib.views.svg import GREEN, INK, RED, Sheet
@@ -187,7 +187,7 @@ class _Exchange:
         return notes
 
     def tell(self) -> list[str]:
-        lines = [_told(self._messages)] + self._notes()
+        lines = [_told(self._messages), *self._notes()]
         strong = [r for mine in self._roles.values() for r in mine if r.state in self._bands.strong]
         seen = sorted(
             (r for r in strong if self._axis.shows(r.start_us, r.end_us)), key=lambda r: (r.start_us, r.node)
