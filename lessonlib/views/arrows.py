@@ -26,6 +26,10 @@ _STYLES = (
     (BROWN, "9 2 2 2"),
     (INK, "1.5 1.5"),
     (SKY, "5 3"),
+    (GREY, None),
+    (GREEN, "2 2"),
+    (PURPLE, "9 2 2 2"),
+    (BROWN, "3 3"),
 )
 _REST = (GREY, None)
 

@@ -149,7 +149,7 @@ def suspicion(
     strip.draw(sheet, 30, bottom)
     highest = 0.0
     told = [f"{title}, {clock(start_us)} to {clock(end_us)} of virtual time."]
-    y = top + 4
+    y: float = top + 4
     for name in names:
         found, out = suspicions(run, watcher, name, struck)
         found = [s for s in found if axis.shows(s.start_us, s.end_us)]
