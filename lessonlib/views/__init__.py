@@ -13,6 +13,8 @@ load(run)         how many events went to each partition, and which key is hot
 depth(run)        how many events wait for each partition, over time, and the bound
 windows(run)      event time against arrival: the watermark, late events, when windows were reported
 assignment(run)   who reads which partition, before and after each rebalance
+work(run)         who has which item of work, before and after each reassignment, and whether less could have moved
+suspicion(run)    how suspect each node was to a watcher, when it was suspected, when rightly
 waiting(runs)     how many events a watermark called late, and how long results were waited for
 verdicts(runs)    what the rules say, and the line that gives the run again
 
@@ -35,8 +37,10 @@ from lessonlib.views.roles import ROLES, Bands
 from lessonlib.views.run_timeline import timeline
 from lessonlib.views.space_time import SPACE_TIME_MARKS, space_time
 from lessonlib.views.state_strips import CALL_MARKS, states
+from lessonlib.views.suspicion_curves import suspicion
 from lessonlib.views.verdict_table import verdicts
 from lessonlib.views.waiting_table import waiting
+from lessonlib.views.work_table import work
 
 __all__ = [
     "CALL_MARKS",
@@ -61,8 +65,10 @@ __all__ = [
     "space_time",
     "state_machine",
     "states",
+    "suspicion",
     "timeline",
     "verdicts",
     "waiting",
     "windows",
+    "work",
 ]

@@ -13,6 +13,7 @@ from lessonlib.views.svg import BLUE, BROWN, GREEN, GREY, INK, PURPLE, RED, SKY,
 
 ARROWS_MAX = 300
 OF_A_TYPE_MAX = 60  # where there are more of a type, some stand for all
+NAMELESS = "message"
 _STUB = 26.0  # how far a message is drawn that was lost as soon as it was sent
 _SIZE = 8.5
 _NAMED = 3  # arrows of a type that stand for many and wear their name
@@ -25,19 +26,23 @@ _STYLES = (
     (BROWN, "9 2 2 2"),
     (INK, "1.5 1.5"),
     (SKY, "5 3"),
+    (GREY, None),
+    (GREEN, "2 2"),
+    (PURPLE, "9 2 2 2"),
+    (BROWN, "3 3"),
 )
 _REST = (GREY, None)
 
 
 def type_of(body: Any) -> str:
-    """Return what a message is called: its `type`, else its `kind` or `op`.
+    """Return what a message is called: its `type`, else its `kind` or `op`, else just "message".
 
     As in Raft (§5.2), an append without entries is a heartbeat.
     """
     if not isinstance(body, dict):
-        return "message"
+        return NAMELESS
     name = next(
-        (body[field] for field in ("type", "kind", "op") if isinstance(body.get(field), str)), "message"
+        (body[field] for field in ("type", "kind", "op") if isinstance(body.get(field), str)), NAMELESS
     )
     return "heartbeat" if name.startswith("append") and body.get("entries") == [] else name
 
@@ -218,7 +223,7 @@ def _write_names(
     taken: list[tuple[float, float, float, float]] = []
     for name in sorted(spots, key=lambda n: (len(spots[n]), n)):
         width = text_width(name, _SIZE)
-        left = _NAMED if name in of else len(spots[name])
+        left = 0 if name == NAMELESS else _NAMED if name in of else len(spots[name])
         for x, y in spots[name]:
             box = (x - 2, y - 8, x + width + 2, y + 3)
             free = all(box[2] < a or box[0] > c or box[3] < b or box[1] > d for a, b, c, d in taken)

@@ -44,9 +44,9 @@ class Palette:
             return (*_OTHERS[state], INK)
         return (*self._met.setdefault(state, _MORE[len(self._met) % len(_MORE)]), INK)
 
-    def sample(self, state: str) -> Sample:
+    def sample(self, state: str, number: int | None) -> Sample:
         """Return the legend's sample of a state."""
-        fill, stroke, _ = self.look(state, 1)
+        fill, stroke, _ = self.look(state, number)
         return lambda sheet, x, y: sheet.box(x - 8, y - 5, 16, 10, paint(sheet, fill), stroke=stroke)
 
 
@@ -69,10 +69,13 @@ def draw_band(
         wide = max(x1 - x0, 1.5)
         fill, stroke, _ = palette.look(role.state, role.number)
         sheet.box(x0, top, wide, height, paint(sheet, fill), stroke=stroke, stroke_width="0.8")
-        if role.state not in palette.strong and role.number is not None and role.number > 0:
+        if role.state not in palette.strong and role.number is not None:
             sheet.box(x0, top + height - 3, wide, 3, term_colour(role.number))
         coloured = role.state in palette.strong and role.number is not None
-        legend.note(f"{role.state} (a colour a term)" if coloured else role.state, palette.sample(role.state))
+        legend.note(
+            f"{role.state} (a colour a term)" if coloured else role.state,
+            palette.sample(role.state, role.number),
+        )
     for span in out:
         if span.what == "paused" and axis.shows(span.start_us, span.end_us):
             x0, x1 = axis.x(span.start_us), axis.x(span.end_us)
@@ -113,18 +116,20 @@ def draw_together(sheet: Sheet, axis: Axis, top: float, found: Sequence[Together
         legend.note("two leaders at a time", _together_sample)
         following = axis.x(found[i + 1].start_us) if i + 1 < len(found) else axis.right + 20
         for text in one.texts:
-            width = text_width(text, _SIZE) * 1.08  # in bold
+            width = (
+                text_width(text, _SIZE) * 1.08
+            )  # in bold; at most, so it hangs on the bar by the nearer end
             if width + 14 <= x1 - x0:
-                x = (x0 + x1 - width) / 2  # as wide as it may be; in most fonts it is narrower
+                x, anchor = (x0 + x1) / 2, "middle"
+                sheet.box(x - width / 2, top + 0.8, width, TOGETHER - 4.6, PANEL)
             elif x1 + 6 + width <= following:
-                x = x1 + 6
+                x, anchor = x1 + 6, "start"
+                x1 += 6 + width
             elif x0 - 6 - width >= reached:
-                x = x0 - 6 - width
+                x, anchor = x0 - 6, "end"
             else:
                 continue
-            sheet.box(x - 3, top + 0.8, width + 6, TOGETHER - 4.6, PANEL)
-            sheet.text(x + width / 2, top + 9.5, text, size=_SIZE, bold=True, fill=RED, anchor="middle")
-            x1 = max(x1, x + width)
+            sheet.text(x, top + 9.5, text, size=_SIZE, bold=True, fill=RED, anchor=anchor, halo=True)
             break
         reached = x1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lessonlib.views.axis import Axis, clock
 from lessonlib.views.legend import Legend
@@ -47,15 +48,11 @@ class Cut:
 
 def cuts_of(struck: Iterable[Strike], nodes: Sequence[str]) -> list[Cut]:
     """Return who was cut off from whom among `nodes`, as the faults that cut links say."""
-    walls = [
-        (s, s.fault.cuts)
-        for s in struck
-        if s.start_us is not None and callable(getattr(s.fault, "cuts", None))
-    ]
+    walls = [(s, s.fault) for s in struck if s.start_us is not None and hasattr(s.fault, "cuts")]
     edges = sorted({t for s, _ in walls for t in (s.start_us or 0, s.end_us)})
     found: dict[str, list[Cut]] = {node: [] for node in nodes}
-    for start_us, end_us in zip(edges, edges[1:], strict=False):
-        here = [cuts for s, cuts in walls if (s.start_us or 0) <= start_us and s.end_us >= end_us]
+    for start_us, end_us in pairwise(edges):
+        here = [fault.cuts for s, fault in walls if (s.start_us or 0) <= start_us and s.end_us >= end_us]
         for node, mine in found.items():
             unheard = tuple(n for n in nodes if n != node and any(cuts(node, n) for cuts in here))
             silent = tuple(n for n in nodes if n != node and any(cuts(n, node) for cuts in here))

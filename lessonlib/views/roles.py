@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lessonlib.lab.history import History
 from lessonlib.views.picture import ViewError, listing
@@ -18,8 +19,10 @@ class Bands:
         kind: the kind of record that says that a node changed: with `source` and `target`.
         initial: the state in which a node is when it starts, and starts again.
         strong: the states of which two nodes at a time are pointed out.
-        number: the field of such a record that numbers the state, and what to call it; "" for none.
-        members: the nodes that have a state; left out, those that changed it.
+        number: the field of such a record that numbers the state, and what to call it; "" for none. As terms do,
+            numbers begin at 1: 0 says that there is none yet, or never.
+        members: the nodes that have a state; left out, those that a record's field `members` names, and those that
+            changed it.
     """
 
     kind: str = "transition"
@@ -69,7 +72,7 @@ def roles_of(history: History, bands: Bands, *, out: Sequence[Span], end_us: int
         end_us: when the run ended.
     """
     steps: dict[str, list[tuple[int, str, int | None]]] = {
-        name: [(0, bands.initial, None)] for name in bands.members
+        name: [(0, bands.initial, None)] for name in bands.members or _members(history, bands)
     }
     for record in history.of(bands.kind, "restart"):
         if record.kind == "restart":
@@ -77,9 +80,10 @@ def roles_of(history: History, bands: Bands, *, out: Sequence[Span], end_us: int
                 steps[record.node].append((record.t_us, bands.initial, None))
         elif "target" in record.data:
             number = record.get(bands.number) if bands.number else None
-            number = number if isinstance(number, int) else None
+            number = number if isinstance(number, int) and number > 0 else None
             mine = steps.setdefault(record.node, [(0, bands.initial, None)])
             mine.append((record.t_us, str(record.data["target"]), number))
+    heard = _numbers(history, bands)
     found: dict[str, list[Role]] = {}
     for node, mine in steps.items():
         down = [s.start_us for s in out if s.node == node and s.what == "down"]
@@ -87,9 +91,49 @@ def roles_of(history: History, bands: Bands, *, out: Sequence[Span], end_us: int
         for i, (start_us, state, number) in enumerate(mine):
             until_us = mine[i + 1][0] if i + 1 < len(mine) else end_us
             until_us = min([t for t in down if start_us <= t < until_us], default=until_us)
-            if until_us > start_us:
-                found[node].append(Role(node, state, number, start_us, until_us))
+            if until_us <= start_us:
+                continue
+            if state == bands.initial:
+                for t_us, higher in heard.get(node, []):
+                    if start_us <= t_us < until_us and higher > (number or 0):
+                        _add(found[node], Role(node, state, number, start_us, t_us))
+                        start_us, number = t_us, higher
+            _add(found[node], Role(node, state, number, start_us, until_us))
     return found
+
+
+def _add(roles: list[Role], role: Role) -> None:
+    """Append a role; one that goes on with the last is one with it."""
+    if roles and (roles[-1].state, roles[-1].number, roles[-1].end_us) == (
+        role.state,
+        role.number,
+        role.start_us,
+    ):
+        role = Role(role.node, role.state, role.number, roles.pop().start_us, role.end_us)
+    if role.end_us > role.start_us:
+        roles.append(role)
+
+
+def _numbers(history: History, bands: Bands) -> dict[str, list[tuple[int, int]]]:
+    """Return when each node sent its first message with another number than before.
+
+    A follower that learns a term does not change its role, so no transition tells; its answers do.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    for record in history.of("sent") if bands.number else ():
+        body = record.get("body")
+        number = body.get(bands.number) if isinstance(body, dict) else None
+        if isinstance(number, int) and number > 0:
+            mine = found.setdefault(record.node, [])
+            if not mine or number != mine[-1][1]:  # also a lower one: who stands asks with the next term
+                mine.append((record.t_us, number))
+    return found
+
+
+def _members(history: History, bands: Bands) -> tuple[str, ...]:
+    if not history.of(bands.kind):
+        return ()
+    return next((tuple(r.data["members"]) for r in history if isinstance(r.get("members"), list | tuple)), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +160,8 @@ class Together:
         """What is wrong, in a line; the longest first."""
         many = f"{len(self.roles)} {self.roles[0].state}s"
         if all(role.number is None for role in self.roles):
-            return f"{many}: {listing((r.node for r in self.roles), between=' and ')}", many
+            named = [role.node for role in self.roles]
+            return f"{many}, and no terms: {listing(named, between=' and ')}", f"{many}, no terms", many
         named = [f"{role.node} (term {role.number})" for role in self.roles]
         terms = " and ".join(dict.fromkeys(str(role.number) for role in self.roles))
         if self.same:
@@ -131,7 +176,7 @@ def together(roles: dict[str, list[Role]], strong: Sequence[str]) -> list[Togeth
     strongest = [role for mine in roles.values() for role in mine if role.state in strong]
     edges = sorted({t for role in strongest for t in (role.start_us, role.end_us)})
     found: list[Together] = []
-    for start_us, end_us in zip(edges, edges[1:], strict=False):
+    for start_us, end_us in pairwise(edges):
         here = [r for r in strongest if r.start_us <= start_us and r.end_us >= end_us]
         if len({r.node for r in here}) > 1:
             here.sort(key=lambda r: (-1 if r.number is None else r.number, r.start_us, r.node))

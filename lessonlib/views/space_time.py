@@ -30,11 +30,12 @@ from lessonlib.views.legend import Legend
 from lessonlib.views.marks import DEFAULT_MARKS, LOST, Mark
 from lessonlib.views.picture import Picture, ViewError, listing
 from lessonlib.views.reading import Span, Strike
-from lessonlib.views.roles import ROLES, Bands, Role, Together, roles_of, together
+from lessonlib.views.roles import ROLES, Bands, Role, roles_of, together
 from lessonlib.views.rows import Label
 from lessonlib.views.run_timeline import draw_lanes
 from lessonlib.views.svg import GREEN, INK, RED, Sheet
 
+_NO_ROLES = Bands(kind="", strong=(), number="")
 _LINE = 6.0  # for the line of a node without roles
 
 SPACE_TIME_MARKS: tuple[Mark, ...] = (
@@ -59,7 +60,7 @@ def space_time(
     end_s: float | None = None,
     types: Sequence[str] | None = None,
     type_of: Callable[[Any], str] = type_of,
-    bands: Bands = ROLES,
+    bands: Bands | None = ROLES,
     ops: Sequence[str] | None = None,
     marks: Sequence[Mark] = SPACE_TIME_MARKS,
     label: Label = thing_of,
@@ -78,7 +79,7 @@ def space_time(
         types: the messages to show; left out, all of them.
         type_of: what a message is called, from its body; left out, its field `type`, and an append without entries is
             a "heartbeat".
-        bands: which records tell of roles.
+        bands: which records tell of roles; None for a picture without.
         ops: the operations whose calls are shown; left out, all.
         marks: what else to show in the lanes.
         label: what stands beside a bar or mark where there is room, from its record.
@@ -97,7 +98,7 @@ def space_time(
         marks=marks,
         label=label,
         ops=ops,
-        kinds=(bands.kind,),
+        kinds=(bands.kind,) if bands else (),
         between=_Exchange(types, type_of, bands),
     )
 
@@ -107,8 +108,8 @@ class _Exchange:
 
     gap = 38.0
 
-    def __init__(self, types: Sequence[str] | None, name: Callable[[Any], str], bands: Bands) -> None:
-        self._types, self._name, self._bands = types, name, bands
+    def __init__(self, types: Sequence[str] | None, name: Callable[[Any], str], bands: Bands | None) -> None:
+        self._types, self._name, self._bands = types, name, bands or _NO_ROLES
         self._palette = band.Palette(bands.strong, bands.initial)
 
     def prepare(
@@ -187,7 +188,7 @@ class _Exchange:
         return notes
 
     def tell(self) -> list[str]:
-        lines = [_told(self._messages)] + self._notes()
+        lines = [_told(self._messages), *self._notes()]
         strong = [r for mine in self._roles.values() for r in mine if r.state in self._bands.strong]
         seen = sorted(
             (r for r in strong if self._axis.shows(r.start_us, r.end_us)), key=lambda r: (r.start_us, r.node)

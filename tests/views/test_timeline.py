@@ -67,7 +67,7 @@ def test_everything_drawn_has_a_legend_entry(faulty):
         "message lost",
         "node down",
         "node paused",
-        "message (some of 98)",
+        "message",
         "message that was lost",
         "a fault's time, where it strikes",
         "rule broken (its number in the list below)",

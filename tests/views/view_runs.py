@@ -201,3 +201,50 @@ def cluster(*, split: bool = True) -> Run:
     records.append((3_800_000, "restart", "node-1", {}))
     plan = "1s..2.5s partition node-1 | node-2,node-3; at 3s pause node-3 for 400ms; at 3.5s crash node-1 for 300ms"
     return made_up(sorted(records, key=lambda record: record[0]), plan=plan if split else "")
+
+
+def watched() -> Run:
+    """A watcher and three nodes: one crashes, one is paused for a little, one is suspected though it is well."""
+    records: list[tuple[int, str, str, dict[str, Any]]] = [
+        (0, "watching", "watcher", {"nodes": ["node-1", "node-2", "node-3"]}),
+        (2_000_000, "crash", "node-1", {}),
+        (6_000_000, "restart", "node-1", {}),
+        (5_000_000, "pause", "node-2", {}),
+        (5_200_000, "resume", "node-2", {}),
+    ]
+    for t_us in range(0, 10_000_000, 100_000):
+        for name, out, slow in (("node-1", 2_000_000, 0), ("node-2", -1, 0), ("node-3", -1, 7_000_000)):
+            silent = t_us - out if 0 <= out <= t_us < 6_000_000 else 100_000 * (t_us // 100_000 % 3)
+            silent = t_us - slow if slow and slow <= t_us < slow + 600_000 else silent
+            records.append((t_us, "level", "watcher", {"about": name, "phi": round(silent / 50_000, 3)}))
+    for t_us, name, suspected, silence_s in (
+        (2_400_000, "node-1", True, 0.4),
+        (6_100_000, "node-1", False, 0.0),
+        (7_400_000, "node-3", True, 0.4),
+        (7_600_000, "node-3", False, 0.0),
+    ):
+        about = {"about": name, "suspected": suspected, "silence_s": silence_s}
+        records.append((t_us, "suspicion", "watcher", about))
+    plan = "at 2s crash node-1 for 4s; at 5s pause node-2 for 200ms"
+    return made_up(sorted(records, key=lambda record: record[0]), plan=plan)
+
+
+def working() -> Run:
+    """Ten items of work on three nodes: node-3 dies, its work moves evenly; it comes back, and too much moves."""
+    nodes = ["node-1", "node-2", "node-3"]
+    items = [f"item-{n}" for n in range(1, 11)]
+    first = {item: nodes[i % 3] for i, item in enumerate(items)}
+    dead = {
+        item: owner if owner != "node-3" else nodes[i % 2] for i, (item, owner) in enumerate(first.items())
+    }
+    back = {item: nodes[(i + 1) % 3] for i, item in enumerate(items)}
+    steps = [
+        (100_000, first, nodes, "placed"),
+        (2_000_000, first, nodes[:2], "node-3 is suspected"),
+        (2_500_000, dead, nodes[:2], "node-3 is suspected"),
+        (5_000_000, back, nodes, "node-3 is back"),
+    ]
+    return made_up(
+        (t_us, "assignment", "node-1", {"number": n, "owners": o, "nodes": alive, "moved": [], "reason": why})
+        for n, (t_us, o, alive, why) in enumerate(steps, 1)
+    )
