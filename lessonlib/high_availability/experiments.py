@@ -84,7 +84,7 @@ def phi_lines(points: Sequence[PhiPoint]) -> tuple[dict[str, list[Any]], dict[st
 
 HOUR_S = 3600.0
 INTERVALS_S = (0.1, 0.2, 0.5, 1.0)
-TIMEOUTS_S = (0.3, 0.5, 1.0, 2.0, 3.0)
+TIMEOUTS_S = (0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 THRESHOLDS = (1.0, 3.0, 5.0, 8.0, 12.0)
 DEATHS = 200
 HEARTBEATS_MAX = 1_000_000
@@ -256,7 +256,8 @@ def cost_lines(
 ) -> dict[str, list[tuple[float, float]]]:
     """Return for a Panel of `measured` the points (x, y) of one detector, a line for each interval.
 
-    `x` and `y` are fields of DetectionCost. The left and low end is where everyone wants to be; a shorter interval
+    `x` and `y` are fields of DetectionCost; false suspicions ask for a logarithmic axis (`log=True`), below which a
+    setting falls that has none. The left and low end is where everyone wants to be; a shorter interval
     brings one there, for more messages a second.
     """
     lines: dict[str, list[tuple[float, float]]] = {}

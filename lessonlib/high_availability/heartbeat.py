@@ -87,6 +87,7 @@ class HeartbeatMonitor:
 
     def suspects(self, now_s: float) -> list[str]:
         """Return the watched nodes that have been silent for longer than the timeout, sorted."""
+        seconds("now_s", now_s)
         return sorted(node for node in self._heard_s if self.silence_s(node, now_s) > self.timeout_s)
 
     def alive(self, now_s: float) -> list[str]:
@@ -121,6 +122,13 @@ async def keep_watch(
         on_look: told at each look the time and who is suspected.
     """
     seconds("look_s", look_s, positive=True)
+    for method in ("heard", "watch", "suspects"):
+        if not callable(getattr(detector, method, None)):
+            raise LessonError(
+                f"detector={detector!r:.60} has no {method}; give for instance HeartbeatMonitor(1.0)"
+            )
+    if isinstance(nodes, str):
+        raise LessonError(f"nodes={nodes!r:.60} is one name; write [{nodes!r:.60}]")
     loop = asyncio.get_running_loop()
     for node in nodes:
         detector.watch(node, loop.time())

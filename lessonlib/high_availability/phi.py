@@ -201,6 +201,7 @@ class PhiAccrualDetector:
 
     def suspects(self, now_s: float) -> list[str]:
         """Return the watched nodes whose phi has reached the threshold, sorted."""
+        seconds("now_s", now_s)
         return sorted(node for node in self._nodes if self.level(node, now_s) >= self.threshold)
 
     def alive(self, now_s: float) -> list[str]:
