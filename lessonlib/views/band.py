@@ -96,6 +96,9 @@ def name_roles(
         text = next((t for t in _texts(role) if text_width(t, _SIZE) + 6 <= x1 - x0), "")
         y = top + height / 2 + (3.5 if bold else 2.5)
         halo = not fill.startswith("#")
+        if text and not halo:  # arrows and the hatching of a pause end before the words
+            wide = text_width(text, _SIZE)
+            sheet.box((x0 + x1 - wide) / 2, top + 1.5, wide, height - 5, fill)
         sheet.text((x0 + x1) / 2, y, text, size=_SIZE, anchor="middle", bold=bold, fill=ink, halo=halo)
 
 
@@ -129,7 +132,9 @@ def draw_together(sheet: Sheet, axis: Axis, top: float, found: Sequence[Together
                 x, anchor = x0 - 6, "end"
             else:
                 continue
-            sheet.text(x, top + 9.5, text, size=_SIZE, bold=True, fill=RED, anchor=anchor, halo=True)
+            sheet.text(
+                x, top + 9.5, text, size=_SIZE, bold=True, fill=RED, anchor=anchor, halo=anchor != "middle"
+            )
             break
         reached = x1
 

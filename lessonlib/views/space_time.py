@@ -110,7 +110,7 @@ class _Exchange:
 
     def __init__(self, types: Sequence[str] | None, name: Callable[[Any], str], bands: Bands | None) -> None:
         self._types, self._name, self._bands = types, name, bands or _NO_ROLES
-        self._palette = band.Palette(bands.strong, bands.initial)
+        self._palette = band.Palette(self._bands.strong, self._bands.initial)
 
     def prepare(
         self, run: Run, names: Sequence[str], struck: list[Strike], out: list[Span], axis: Axis
@@ -193,7 +193,7 @@ class _Exchange:
         seen = sorted(
             (r for r in strong if self._axis.shows(r.start_us, r.end_us)), key=lambda r: (r.start_us, r.node)
         )
-        if self._roles:
+        if self._roles and self._bands.strong:
             what = " or ".join(self._bands.strong)
             told = (
                 f"{r.told(self._bands.number)} from {clock(r.start_us)} to {clock(min(r.end_us, self._axis.end_us))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 
 from lessonlib.lab.scenario import Run
-from lessonlib.views.axis import clock
+from lessonlib.views.axis import clock, window
 from lessonlib.views.legend import Legend
 from lessonlib.views.owner_rows import OwnerRow, counts, draw_owner_rows, moved_between, width_of_names
 from lessonlib.views.picture import Picture, ViewError, listing, name_of, one
@@ -29,7 +29,7 @@ def least_moves(owners: Mapping[Hashable, str], items: Sequence[Hashable], nodes
     return sum(item in owners for item in items) - stay
 
 
-def work(run: Run, *, start_s: float = 0, end_s: float | None = None) -> Picture:
+def work(run: Run, *, start_s: float | None = None, end_s: float | None = None) -> Picture:
     """Draw who has which item of work, a row for each reassignment; an item that moved is marked with a triangle.
 
     Beneath each row stands how much each node has, behind it how many items moved and how few it could have been. What
@@ -37,18 +37,18 @@ def work(run: Run, *, start_s: float = 0, end_s: float | None = None) -> Picture
 
     Args:
         run: what `scenario.run(...)` returned, whose records `assignment` (owners, nodes, reason) are drawn.
-        start_s, end_s: which of them, in seconds of virtual time.
+        start_s, end_s: which of them, in seconds of virtual time; left out, all.
 
     Raises ViewError when nothing was assigned then, or there is too much of it to draw.
     """
     run = one(run)
     every = list(run.history.of("assignment"))
-    until_s = run.end_us / 1e6 if end_s is None else end_s
-    records = [r for r in every if start_s <= r.t_s <= until_s]
+    start_us, end_us = window(start_s, end_s, last_us=run.end_us, run_end_us=run.end_us)
+    records = [r for r in every if start_us <= r.t_us <= end_us]
     if not records:
         raise ViewError(
-            f"no work was assigned from {start_s} s to {until_s:g} s in {run.replay}; choose another part, or a run "
-            "with records 'assignment'"
+            f"no work was assigned from {clock(start_us)} to {clock(end_us)} in {run.replay}; choose another part, or a "
+            "run with records 'assignment'"
         )
     items = sorted({item for r in records for item in r.data["owners"]}, key=_natural)
     if not 1 <= len(items) <= ITEMS_MAX:
