@@ -211,7 +211,6 @@ class Member:
         if ok:
             self._apply(min(message["commit"], match))
         self._ports.transport.send(sender, {**reply, "term": self.term, "ok": ok, "match": match})
-        self._notice_role()
 
     async def _on_append_reply(self, sender: str, reply: Mapping[str, Any]) -> None:
         election, office = self._started(), self._office
@@ -236,7 +235,6 @@ class Member:
         if await self._save():
             self._send(out)
             await self._take_office()
-        self._notice_role()
 
     async def _save(self) -> bool:
         """Have the promise on the disk; False if the disk fails. Then nothing may be sent that rests on it."""
@@ -269,7 +267,6 @@ class Member:
 
     def _disk_failed(self) -> None:
         self._started().give_up(self._now())
-        self._notice_role()
 
     def _send(self, out: Iterable[Outgoing]) -> None:
         send = self._ports.transport.send
@@ -297,10 +294,6 @@ class Member:
             await self._propose(NOOP, own=True)
         except LogFull:
             self._send(self._office.replication.begin_round())
-
-    def _notice_role(self) -> None:
-        if self._office is not None and self._started().role != LEADER:
-            self._leave_office(f"{self.name} leads no more")
 
     def _leave_office(self, why: str) -> None:
         office, self._office = self._office, None
@@ -433,6 +426,8 @@ class Member:
         return asyncio.get_running_loop().time()
 
     def _moved(self, source: str, target: str, term: int) -> None:
+        if source == LEADER:  # at once: nothing that happens from here on may answer a caller of the old term
+            self._leave_office(f"{self.name} leads no more")
         if self._on_transition is not None:
             self._on_transition(self.name, source, target, term)
 
