@@ -15,7 +15,7 @@ from lessonlib.high_availability.errors import StaleToken
 from lessonlib.high_availability.mystery import ColleaguesBallot
 from lessonlib.high_availability.scenario import ACCRUAL, CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
 from lessonlib.lab.history import History, Record
-from lessonlib.learning.exercises import Case, Exercise, Finding, Hint
+from lessonlib.learning.exercises import Case, Exercise, Finding
 from lessonlib.learning.probing import Culprit, Example, by_example
 from lessonlib.ports import MemoryDisk, Message
 
@@ -317,9 +317,7 @@ EVERYBODY = (
     "It lets everybody write. A lock alone does not fence, nor does a check by the client: between its check and its write "
     "it may be paused for ten seconds. The resource compares the token, at the write."
 )
-RACE = (
-    "Between the check and the record another write came in. Check and record belong together, under self.lock."
-)
+RACE = "Between the check and the record another write came in. Check and record belong together, under self.lock."
 _fences = by_example(
     "MyStore",
     "A write whose token is lower than the highest that its key has seen raises StaleToken, and changes nothing.",
@@ -342,13 +340,13 @@ _survives = by_example(
     "MyStore",
     "The token is on the disk before the write is acknowledged, and known again after a restart.",
     Example(
-        f"disk = MemoryDisk(); store = MyStore(disk); await store.write('stock', 7, 34); store = MyStore(disk)",
+        "disk = MemoryDisk(); store = MyStore(disk); await store.write('stock', 7, 34); store = MyStore(disk)",
         "await store.read('stock')",
         7,
         "The write was acknowledged and is gone after a restart: await self.disk.append(...) with key, value and token.",
     ),
     Example(
-        f"disk = MemoryDisk(); store = MyStore(disk); await store.write('stock', 7, 34); store = MyStore(disk=disk)",
+        "disk = MemoryDisk(); store = MyStore(disk); await store.write('stock', 7, 34); store = MyStore(disk=disk)",
         "await store.write('stock', 9, 33)",
         StaleToken,
         "After a restart it has forgotten that it has seen 34, and lets 33 through: the token belongs into the record on the "
@@ -398,8 +396,16 @@ OLD_TERM = (
 QUORUM = "Only what a majority of *all* members holds: those that are silent count in len(members) too."
 
 
-def _quorum(matched: Sequence[int], log: Mapping[int, int], term: int, committed: int, expected: int, hint: Any,
-            *, size: int = 0) -> Example:
+def _quorum(
+    matched: Sequence[int],
+    log: Mapping[int, int],
+    term: int,
+    committed: int,
+    expected: int,
+    hint: Any,
+    *,
+    size: int = 0,
+) -> Example:
     """`matched` of the first members; `log` is the term of each entry; `size` how many members there are."""
     members = [f"node-{n}" for n in range(1, (size or len(matched)) + 1)]
     held = dict(zip(members, matched, strict=False))
@@ -555,13 +561,9 @@ def _moves_needed(owners: Mapping[str, str | None], nodes: Sequence[str]) -> int
     return len(owners) - sum(min(n, share + (place < extra)) for place, n in enumerate(loads))
 
 
-NEIGHBOUR = (
-    "All the load goes to one neighbour, which may be the next to fall. Give each item to whoever has least at that moment."
-)
+NEIGHBOUR = "All the load goes to one neighbour, which may be the next to fall. Give each item to whoever has least at that moment."
 ANEW = "It deals all items anew, and each item that moves has to stop, hand over and warm up. Leave in place what can stay."
-RETURNED = (
-    "A node that has come back, or is new, gets no share. Beyond finding homes for orphans, take from those that have too many."
-)
+RETURNED = "A node that has come back, or is new, gets no share. Beyond finding homes for orphans, take from those that have too many."
 ONE_MORE = (
     "Where the items do not divide evenly some nodes have one more: let it be those that have one more already, and nothing "
     "has to move."
@@ -614,7 +616,9 @@ def _any_spread(answer: Any) -> Finding | None:
             f"item-{n}": random.choice((None, *(f"node-{k}" for k in range(1, 9))))
             for n in random.sample(range(100), random.randint(0, 20))
         }
-        if (found := _judge_spread(answer, owners, nodes, {"uneven": RETURNED, "moves": ONE_MORE})) is not None:
+        if (
+            found := _judge_spread(answer, owners, nodes, {"uneven": RETURNED, "moves": ONE_MORE})
+        ) is not None:
             return found
     return None
 
@@ -630,7 +634,9 @@ def _same_everywhere(answer: Any) -> Finding | None:
         if dict(answer(dict(owners), list(nodes))) != dict(answer(dict(table), list(names))):
             return Finding(
                 "The same work and the same nodes give the same result, in whatever order they are named.",
-                f"The result was another one when {what}." if what == "asked twice" else f"The result was another one {what}.",
+                f"The result was another one when {what}."
+                if what == "asked twice"
+                else f"The result was another one {what}.",
                 look=_spread_example(owners, nodes),
                 hint="No chance, and no order of a dict, a set or a message: go through sorted(...) names, and let the name "
                 "decide between equals. Then whoever repeats the decision gets the same one.",
@@ -651,7 +657,8 @@ def second_votes(history: History) -> list[Record]:
         if body["type"] == "vote request":
             voted.setdefault((record.node, body["term"]), record.node)
         elif body["type"] == "vote" and body["granted"]:
-            if voted.setdefault((record.node, body["term"]), record.data["to"]) != record.data["to"]:
+            candidate = record.data["to"]
+            if voted.setdefault((record.node, body["term"]), candidate) != candidate:
                 found.append(record)
     return found
 
@@ -755,7 +762,13 @@ def _stays_small(answer: Any) -> Finding | None:
 
 def _held(thing: Any, depth: int) -> int:
     """How many things a piece holds, in collections within collections and in objects."""
-    parts = thing.values() if isinstance(thing, Mapping) else thing if isinstance(thing, list | tuple | deque | set) else ()
+    parts = (
+        thing.values()
+        if isinstance(thing, Mapping)
+        else thing
+        if isinstance(thing, list | tuple | deque | set)
+        else ()
+    )
     if not depth or not parts:
         return 1
     return sum(_held(part, depth - 1) for part in parts)
@@ -765,6 +778,15 @@ def _held(thing: Any, depth: int) -> int:
 
 
 COMPLETE, ACCURATE, WITHDRAWN = rules.complete.name, rules.accurate.name, rules.withdrawn.name
+ONE_LEADER, FENCED, SURVIVES = rules.one_leader_a_term.name, rules.fenced_off.name, rules.writes_survive.name
+SAME, REGISTER, AGAIN = rules.same_prefix.name, rules.linearizable.name, rules.leader_again.name
+STEPS_DOWN, EVEN, DONE = rules.steps_down.name, rules.even_work.name, rules.work_is_done.name
+LONG = {**CLUSTER.small, "duration_s": 9, "job_ms": 100}
+# One after the other, so that whoever leads is among them.
+CRASHES = "at 1s crash node-1 for 1500ms; at 4s crash node-2 for 1500ms; at 7s crash node-3 for 1500ms"
+PAUSES = "at 1s pause node-1 for 1500ms; at 4s pause node-2 for 1500ms; at 7s pause node-3 for 1500ms"
+PARTITIONS = "1s..3s partition node-1 | node-2, node-3; 4s..6s partition node-2 | node-1, node-3; 7s..9s partition node-3 | node-1, node-2"
+PAIRS = "at 1s crash node-1 for 2s; at 1500ms crash node-2 for 2s; at 5s crash node-3 for 2s; at 5500ms crash node-4 for 2s"
 
 EXERCISES: dict[str, Exercise] = {
     "4.1": Exercise(
@@ -787,8 +809,18 @@ EXERCISES: dict[str, Exercise] = {
             ("names and their order, and who is watched", _in_order),
         ),
         cases=(
-            Case("node-1 crashes for 4 s", "at 2s crash node-1 for 4s", rules=(COMPLETE, ACCURATE, WITHDRAWN), params={"duration_s": 10}),
-            Case("a fifth of node-2's heartbeats is lost", "1s..7s lose 20% from node-2", rules=(ACCURATE,), params={"duration_s": 10}),
+            Case(
+                "node-1 crashes for 4 s",
+                "at 2s crash node-1 for 4s",
+                rules=(COMPLETE, ACCURATE, WITHDRAWN),
+                params={"duration_s": 10},
+            ),
+            Case(
+                "a fifth of node-2's heartbeats is lost",
+                "1s..7s lose 20% from node-2",
+                rules=(ACCURATE,),
+                params={"duration_s": 10},
+            ),
         ),
         forbids=("HeartbeatMonitor",),
         untested="whether the timeout fits your network: the next section measures that.",
@@ -796,7 +828,21 @@ EXERCISES: dict[str, Exercise] = {
     "4.2": Exercise(
         title="majority and terms",
         points=20,
-        ladder=("a", "b", "c"),
+        ladder=(
+            f'`CLUSTER.run("textbook", plan="{PARTITIONS.split(";")[0]}")`: who leads on each side of the partition, and how many '
+            "members did each of them ask?",
+            "A ballot keeps two things, a term and whom it has voted for in it. A higher term sets the vote free, and nothing "
+            "else does. Before a vote: is the term past, is the vote given, is the candidate's log behind? And a majority is "
+            "one of all members, whoever answers.",
+            "```\nlearn: if term > self.term: self.term = term; self.voted_for = None; return True\n"
+            "grant: learn(term)\n"
+            "    refuse if term < self.term, if its_log < my_log (tuples compare the term first),\n"
+            "    or if voted_for is somebody else; otherwise note the candidate\n"
+            'count: yes and no among the members; "won" if 2 * yes > members\n'
+            '    "lost" if 2 * (members - no) <= members, else "pending"\n```',
+        ),
+        scenario=CLUSTER,
+        part="ballot",
         probes=(
             ("terms that are higher, lower and equal", _learns),
             ("two candidates in one term", _votes),
@@ -804,41 +850,119 @@ EXERCISES: dict[str, Exercise] = {
             ("a restart in the middle of a term", _restarted),
             ("elections among 1 to 7 members", _counts),
         ),
+        cases=(
+            Case("each member crashes once", CRASHES, rules=(ONE_LEADER, SURVIVES, SAME, AGAIN), params=LONG),
+            Case(
+                "each member is cut off once", PARTITIONS, rules=(ONE_LEADER, SAME, STEPS_DOWN), params=LONG
+            ),
+        ),
         forbids=("Ballot",),
+        untested="when to stand: timeouts, and why they are drawn at random, are the election's; the lesson measures them.",
     ),
     "4.3": Exercise(
         title="a fencing token, at the resource",
         points=15,
-        ladder=("a", "b", "c"),
+        ladder=(
+            f'`CLUSTER.run("textbook", plan="{PAUSES.split(";")[0]}")`, its records of the kind "stored": who wrote after whom, and '
+            "with which token?",
+            "The store remembers, for each key, the highest token that it has seen, and refuses a lower one. That memory has to "
+            "be as durable as the value: so they are one record.",
+            "```\nunder self.lock:\n    entry = self.entries.get(key)\n"
+            '    if there is one and token < entry["token"]: raise StaleToken\n'
+            '    record = {"key": key, "value": value, "token": token}\n'
+            "    await self.disk.append(file, record)   # first\n    self.entries[key] = record             # then\n```",
+        ),
+        scenario=CLUSTER,
+        part="store",
         probes=(
             ("tokens lower, equal and higher", _fences),
             ("a restart, and a disk that is full", _survives),
             ("two writes at once", _together),
         ),
+        cases=(
+            Case("each member is paused once", PAUSES, rules=(FENCED,), params=LONG),
+            Case(
+                "each member is paused once, and the store restarts in between",
+                "at 1s pause node-1 for 1500ms; at 2s crash store for 200ms; at 4s pause node-2 for 1500ms; "
+                "at 5s crash store for 200ms; at 7s pause node-3 for 1500ms; at 8s crash store for 200ms",
+                rules=(FENCED,),
+                params=LONG,
+            ),
+        ),
         forbids=("FencedStore",),
+        untested="a bound on the number of keys, which the package's store has.",
     ),
     "4.4": Exercise(
         title="acknowledge after a quorum",
         points=15,
-        ladder=("a", "b", "c"),
+        ladder=(
+            "Draw the five logs of figure 8 of the Raft paper, one below the other, and mark up to where three of them agree. "
+            "`commit_index` is asked after each answer of a follower: what does it know of those that did not answer?",
+            "Write down how far each member's log is known to go, 0 for who has not answered, in order. The one in the middle "
+            "says what a majority holds. It counts only if that entry is of the leader's own term.",
+            "```\nheld = sorted(matched.get(member, 0) for member in members), the largest first\n"
+            "index = held[len(members) // 2]\n"
+            "if index > committed and term_of(index) == term: return index\nreturn committed\n```",
+        ),
+        scenario=CLUSTER_OF_5,
+        part="quorum",
         probes=(
             ("clusters of 1 to 5 members", _quorums),
             ("entries of an old term", _own_term),
             ("what has been committed before", _never_back),
             ("500 drawn logs", _any_cluster),
         ),
+        cases=(
+            Case(
+                "two members of five crash, twice",
+                PAIRS,
+                rules=(SURVIVES, SAME, REGISTER, AGAIN),
+                params=LONG,
+            ),
+        ),
         forbids=("commit_index",),
+        untested="how followers come to hold the entries: the replicated log's own rules see to that.",
     ),
     "4.5": Exercise(
         title="work that moves",
         points=20,
-        ladder=("a", "b", "c"),
+        ladder=(
+            '`CLUSTER.run(plan="at 1s crash node-3 for 4s", duration_s=8)`, its records of the kind "assignment": which items '
+            "moved when node-3 died, which when it came back, and which never?",
+            "First say how many items each node may keep: n // nodes, and one more for as many nodes as n % nodes. The larger "
+            "shares go to those that have most. Everybody keeps up to its share; what is left over fills the gaps.",
+            "```\nhas = the items of each node that is alive, in order\nshare, larger = divmod(items, nodes)\n"
+            "for place, node in enumerate(nodes, those with most items first, then by name):\n"
+            "    room[node] = share + (place < larger)\n"
+            "keep the first room[node] items of each; all others are free\n"
+            "give each free item to a node that has fewer than its room\n```",
+        ),
+        scenario=CLUSTER,
+        part="rebalance",
         probes=(
             ("nodes that die and come back", _spreads),
             ("the order of names", _same_everywhere),
             ("300 drawn tables", _any_spread),
         ),
+        cases=(
+            Case("each member crashes once", CRASHES, rules=(EVEN, DONE), params=LONG),
+            Case("each member is cut off once", PARTITIONS, rules=(EVEN, DONE), params=LONG),
+        ),
         forbids=("rebalance_work",),
+        untested="items of unequal size: a weight for each would be the next step.",
+    ),
+    "4.6": Exercise(
+        title="diagnose",
+        points=20,
+        ladder=(
+            'Print the records of the kind "sent" just before the two transitions to "leader", and read `body`: type, term, granted.',
+            "Two leaders in one term have two majorities, and two majorities of three members share one. That one has promised "
+            "its vote twice. A candidate has promised it to itself.",
+            'for each member and term keep the first one it voted for: itself at its first "vote request", or the receiver of a '
+            '"vote" that is granted; the first "vote" for another is the record. Then: which line of the ballot sets `voted_for` '
+            "to None, and when?",
+        ),
+        probes=(("the rule, the record and the line", _diagnosis),),
     ),
     "4.7": Exercise(
         title="Cassandra's phi",
@@ -861,9 +985,18 @@ EXERCISES: dict[str, Exercise] = {
             ("3000 heartbeats with memory for 20", _stays_small),
         ),
         cases=(
-            Case("node-1 is paused for 6 s", "at 2s pause node-1 for 6s", rules=(COMPLETE, ACCURATE, WITHDRAWN), params={"duration_s": 15}),
-            Case("node-2 crashes twice", "at 1s crash node-2 for 6s; at 9s crash node-2 for 6s", rules=(COMPLETE, ACCURATE, WITHDRAWN),
-                 params={"duration_s": 20}),
+            Case(
+                "node-1 is paused for 6 s",
+                "at 2s pause node-1 for 6s",
+                rules=(COMPLETE, ACCURATE, WITHDRAWN),
+                params={"duration_s": 15},
+            ),
+            Case(
+                "node-2 crashes twice",
+                "at 1s crash node-2 for 6s; at 9s crash node-2 for 6s",
+                rules=(COMPLETE, ACCURATE, WITHDRAWN),
+                params={"duration_s": 20},
+            ),
         ),
         forbids=("PhiAccrualDetector", "phi_exact", "phi_akka"),
         untested="what it costs: at the same threshold this detector waits longer than the lesson's, because it knows no "

@@ -812,7 +812,7 @@ class Watch:
         """Whether a fault hindered the heartbeats of `name`, at `t_us` or shortly before."""
         faults = [(start, end, fault) for start, end, fault in self.faults if _hinders(fault, name)]
         # What was sent during a delay, or lacks among what was, is noticed so much later.
-        delays_s = sum(fault.by_s for *_, fault in faults if isinstance(fault, Delay | Reordering))
+        delays_s = sum(fault.by_s for *_, fault in faults if isinstance(fault, Delay | Reordering | SlowNode))
         calm_us = CALM_US + self.us("patience_s") + round(delays_s * 1e6)
         return any(start <= t_us <= end + calm_us for start, end, _ in faults)
 

@@ -151,7 +151,7 @@ def _same(came: Any, expected: Any) -> bool:
 
 def _gave(came: Any) -> str:
     if isinstance(came, LessonError):
-        return f"raised {type(came).__name__}"
+        return f"raised {type(came).__name__} ({str(came).splitlines()[0]})"
     if isinstance(came, Exception):
         return f"raised {describe_error(came)}"
     return f"gave {_shown(came)}"

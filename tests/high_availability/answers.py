@@ -7,6 +7,7 @@ import random as random_module
 import time
 
 from lessonlib.high_availability.errors import StaleToken
+from lessonlib.high_availability.scenario import mystery
 from lessonlib.ports import MemoryDisk
 
 # ---- 4.1 -------------------------------------------------------------------------------------------------
@@ -31,9 +32,9 @@ class Deadlines:
 
     def heard(self, node, now_s):
         self.asked[node] = 0
-        if self.brings_back or self.only_heard or node in self.due_s:
-            if not (self.first_only and node in self.due_s):
-                self.due_s[node] = now_s + self.timeout_s
+        known = node in self.due_s and not self.first_only
+        if known or self.brings_back or self.only_heard:
+            self.due_s[node] = now_s + self.timeout_s
 
     def forget(self, node):
         self.due_s.pop(node, None)
@@ -42,7 +43,9 @@ class Deadlines:
         return now_s - (self.due_s[node] - self.timeout_s)
 
     def suspects(self, now_s):
-        found = [n for n, due_s in self.due_s.items() if now_s > due_s or (self.at_the_timeout and now_s == due_s)]
+        found = [
+            n for n, due_s in self.due_s.items() if now_s > due_s or (self.at_the_timeout and now_s == due_s)
+        ]
         if self.by_asking:
             self.asked.update(self.due_s.keys())
             found = [n for n in self.due_s if self.asked[n] > 1]
@@ -102,7 +105,9 @@ class Votes:
     """The misconceptions of 4.2, by switches; with none of them, a right answer that keeps one vote for each term."""
 
     reachable = twice = forgetful = termless = any_log = length_first = fresh_vote = half = anybody = False
-    goes_back = strictly = no_note = not_again = late_ones = note_refused = never_lost = three = keeps_vote = shared = False
+    goes_back = strictly = no_note = not_again = late_ones = note_refused = never_lost = three = (
+        keeps_vote
+    ) = shared = False
     all_of_them = wrong_word = False
 
     def __init__(self, members, promise=None):
@@ -168,7 +173,9 @@ class Votes:
         return True
 
     def count(self, votes):
-        said = collections.Counter(votes.values() if self.anybody else [v for m, v in votes.items() if m in self.members])
+        said = collections.Counter(
+            votes.values() if self.anybody else [v for m, v in votes.items() if m in self.members]
+        )
         size = 3 if self.three else len(votes) if self.reachable else len(self.members)
         if (said[True] * 2 >= size if self.half else said[True] * 2 > size) and said[True]:
             return "won"
@@ -224,7 +231,9 @@ def votes(**switches):
 class Shelf:
     """The misconceptions of 4.3, by switches; with none of them, a right answer with tokens and values apart."""
 
-    open_door = after = lowers = strict = one_for_all = in_memory = token_in_memory = racing = as_text = first_only = False
+    open_door = after = lowers = strict = one_for_all = in_memory = token_in_memory = racing = as_text = (
+        first_only
+    ) = False
     values_first = swallows = checked_by_client = invisible = False
 
     def __init__(self, disk=None):
@@ -368,19 +377,31 @@ def stops_at_the_old(matched, members, term_of, *, term, committed):
 
 def three_of_them(matched, members, term_of, *, term, committed):
     held = [matched.get(m, 0) for m in members]
-    found = [i for i in range(committed + 1, max(held) + 1) if sum(h >= i for h in held) >= 2 and term_of(i) == term]
+    found = [
+        i
+        for i in range(committed + 1, max(held) + 1)
+        if sum(h >= i for h in held) >= 2 and term_of(i) == term
+    ]
     return max(found, default=committed)
 
 
 def from_the_beginning(matched, members, term_of, *, term, committed):
     held = [matched.get(m, 0) for m in members]
-    found = [i for i in range(1, max(held) + 1) if term_of(i) == term and sum(h >= i for h in held) * 2 > len(members)]
+    found = [
+        i
+        for i in range(1, max(held) + 1)
+        if term_of(i) == term and sum(h >= i for h in held) * 2 > len(members)
+    ]
     return max([*found, committed])
 
 
 def whoever_answers(matched, members, term_of, *, term, committed):
     held = list(matched.values())
-    found = [i for i in range(committed + 1, max(held) + 1) if sum(h >= i for h in held) * 2 > len(members) and term_of(i) == term]
+    found = [
+        i
+        for i in range(committed + 1, max(held) + 1)
+        if sum(h >= i for h in held) * 2 > len(members) and term_of(i) == term
+    ]
     return max(found, default=committed)
 
 
@@ -414,7 +435,7 @@ def by_shares(owners, nodes):
     nodes = sorted(nodes)
     has = collections.Counter(owner for owner in owners.values() if owner in nodes)
     room = {}
-    for place, node in enumerate(sorted(nodes, key=has.get if False else lambda n: -has[n])):
+    for place, node in enumerate(sorted(nodes, key=lambda n: -has[n])):
         room[node] = len(owners) // len(nodes) + (place < len(owners) % len(nodes))
     made = {}
     for item in sorted(owners):
@@ -451,7 +472,9 @@ def only_orphans(owners, nodes):
 
 def larger_shares_by_name(owners, nodes):
     nodes = sorted(nodes)
-    room = {n: len(owners) // len(nodes) + (place < len(owners) % len(nodes)) for place, n in enumerate(nodes)}
+    room = {
+        n: len(owners) // len(nodes) + (place < len(owners) % len(nodes)) for place, n in enumerate(nodes)
+    }
     made = {}
     for item in sorted(owners):
         if room.get(owners[item]):
@@ -502,7 +525,9 @@ def by_chance(owners, nodes):
 class Running:
     """The misconceptions of 4.7, by switches; with none of them, a right answer with lists that are cut."""
 
-    records_outage = natural = ignores_heartbeat = below = no_first = no_window = hoards = shared = fixed = False
+    records_outage = natural = ignores_heartbeat = below = no_first = no_window = hoards = shared = fixed = (
+        False
+    )
     never_learns = unsorted = brings_back = stays = False
 
     def __init__(self, threshold=8.0, *, window=1000, longest_s=2.0, first_interval_s=1.0):
@@ -574,7 +599,10 @@ class Sums(Running):
 
     def watch(self, node, now_s):
         self.last[node] = now_s
-        self.lists[node] = [collections.deque([self.first_interval_s], maxlen=self.window), self.first_interval_s]
+        self.lists[node] = [
+            collections.deque([self.first_interval_s], maxlen=self.window),
+            self.first_interval_s,
+        ]
 
     def heard(self, node, now_s):
         if node in self.last:
@@ -592,12 +620,69 @@ def running(**switches):
     return type("MyRunning", (Running,), switches)
 
 
+# ---- 4.6 -------------------------------------------------------------------------------------------------
+
+RULE = "at most one leader a term"
+
+
+def by_messages():
+    """Right: counts the votes of each member and term, its own first."""
+    run = mystery()
+    given = set()
+    for number, record in enumerate(run.history):
+        body = record.get("body", {})
+        if (
+            record.kind == "sent"
+            and body.get("type") in ("vote request", "vote")
+            and body.get("granted", True)
+        ):
+            vote = (
+                record.node,
+                body["term"],
+                record.node if body["type"] == "vote request" else record.data["to"],
+            )
+            if any(known[:2] == vote[:2] and known != vote for known in given):
+                return RULE, number, 17
+            given.add(vote)
+    return None
+
+
+def by_the_disk():
+    """Right: looks for the ballot that was overwritten, and names the message after it."""
+    run = mystery()
+    known = {}
+    for number, record in enumerate(run.history):
+        if record.kind == "replaced" and record.data["file"] == "ballot":
+            (promise,) = record.data["records"]
+            voted = known.setdefault((record.node, promise["term"]), promise["voted_for"])
+            if voted not in (None, promise["voted_for"]):
+                return RULE, number + 1, 20
+    return None
+
+
+def instead(rule=RULE, line=20, **found):
+    """A diagnosis that names the first record of this kind, node and type, of the term with two leaders."""
+
+    def diagnose():
+        history, kind = mystery().history, found["kind"]
+        of_type = [n for n, r in enumerate(history) if r.kind == kind and r.t_s > 1.8
+                   and found.get("type") in (None, r.get("body", {}).get("type"))]  # fmt: skip
+        return rule, of_type[0], line
+
+    return diagnose
+
+
+def with_line(line):
+    return lambda: (*by_messages()[:2], line)
+
+
 RIGHT = {
     "4.1": Deadlines,
     "4.2": Votes,
     "4.3": Shelf,
     "4.4": downwards,
     "4.5": by_takes,
+    "4.6": by_messages,
     "4.7": Running,
 }
 ALSO_RIGHT = {
@@ -606,6 +691,7 @@ ALSO_RIGHT = {
     "4.3": Journal,
     "4.4": middle,
     "4.5": by_shares,
+    "4.6": by_the_disk,
     "4.7": Sums,
 }
 
@@ -686,6 +772,19 @@ MISCONCEPTIONS = {
         ("make one of your own", in_place),
         ("with the items in another order", as_they_come),
         ("No chance, and no order", by_chance),
+    ],
+    "4.6": [
+        ("read the verdicts", instead("a register is linearizable", kind="transition")),
+        (
+            "the earliest is nearest to the cause",
+            instead("all replicas apply the same prefix", kind="transition"),
+        ),
+        (f"the nearest is {RULE!r}", instead("one leader a term", kind="transition")),
+        ("That comes of it", instead(kind="transition")),
+        ("A pre-vote promises nothing", instead(kind="sent", type="pre-vote")),
+        ("has given its own to itself", instead(kind="sent", type="vote request")),
+        ("name the message itself", instead(kind="delivered")),
+        ("Which line lets go of it", with_line(25)),
     ],
     "4.7": [
         ("The outage is recorded in the history", running(records_outage=True)),
