@@ -293,5 +293,6 @@ class Election:
 
     def _move(self, event: str) -> None:
         source, self.role = self.role, _NEXT[self.role, event]
-        if self._on_transition is not None:
+        changed = source != self.role or event == STANDS  # which begins another term
+        if changed and self._on_transition is not None:
             self._on_transition(source, self.role, self.ballot.term)

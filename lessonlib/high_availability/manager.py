@@ -19,7 +19,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from lessonlib.errors import LessonError
 from lessonlib.event_driven.arguments import checked_ports, function, seconds, text, whole
@@ -28,6 +28,7 @@ from lessonlib.high_availability.ballot import Ballot
 from lessonlib.high_availability.disk_format import format_disk
 from lessonlib.high_availability.errors import ClusterError, NotLeader
 from lessonlib.high_availability.heartbeat import Detector, HeartbeatMonitor
+from lessonlib.high_availability.hooks import OnApplied, OnAssignment, OnTransition
 from lessonlib.high_availability.leadership import Rebalance
 from lessonlib.high_availability.member import Member
 from lessonlib.high_availability.rebalance import rebalance_work
@@ -36,37 +37,7 @@ from lessonlib.ports import LocalHub, Ports, local_ports, plain
 
 HEARTBEATS_MISSED = 10  # after so many a member is suspected, where no detector is given
 MEMBERS_MAX = 99
-
-
-class OnTransition(Protocol):
-    """A hook that sees each change of a member's role, after it. It must return soon and not raise."""
-
-    def __call__(self, node: str, source: str, target: str, term: int) -> object: ...
-
-
-class OnApplied(Protocol):
-    """A hook that sees each command that a member applies. After a restart a member applies its log again."""
-
-    def __call__(self, node: str, index: int, term: int, command: Any) -> object: ...
-
-
-class OnAssignment(Protocol):
-    """A hook that sees work move, on the leader that commits it.
-
-    `number` is the place in the log, `owners` the whole table, `nodes` who was taken for alive, `moved` the items
-    whose owner has changed. A later leader that cannot know what was committed before it tells of it again, with the
-    same number: pass over a number that is not higher than the last.
-    """
-
-    def __call__(
-        self,
-        node: str,
-        number: int,
-        owners: Mapping[str, str],
-        nodes: list[str],
-        moved: list[str],
-        reason: str,
-    ) -> object: ...
+ELECTIONS_MAX = 100  # so many election timeouts a new cluster has until it must have a leader
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +172,21 @@ class HighAvailabilityManager:
         for member in self._members.values():
             await member.start()
         if self._hosting:
-            async with asyncio.timeout(100 * self._longest_s):
+            await self._elected()
+
+    async def _elected(self) -> None:
+        """Wait until a member leads. Raises ClusterError when that takes too long, or a part fails."""
+        patience_s = ELECTIONS_MAX * self._longest_s
+        try:
+            async with asyncio.timeout(patience_s):
                 while self.leader is None:
+                    for member in self._members.values():
+                        member.check_alive()
                     await asyncio.sleep(self._longest_s / 10)
+        except TimeoutError:
+            raise ClusterError(
+                f"no leader was elected within {patience_s} s; give a longer election_timeout_s, or look at your ballot"
+            ) from None
 
     async def close(self) -> None:
         """Stop the members of this manager; calls in progress fail. Does nothing the second time."""

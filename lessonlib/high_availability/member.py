@@ -22,12 +22,12 @@ from typing import Any
 from lessonlib.high_availability.disk_format import is_formatted
 from lessonlib.high_availability.election import LEADER, LEARNER, Election, Outgoing
 from lessonlib.high_availability.errors import ClusterError, LogFull, NotCommitted, NotConfirmed, NotLeader
+from lessonlib.high_availability.hooks import OnApplied, OnAssignment, OnTransition
 from lessonlib.high_availability.leadership import Leadership, Rebalance
+from lessonlib.high_availability.promises import Promises, entries_of
 from lessonlib.high_availability.register import NOOP, StateMachine, write_command
 from lessonlib.high_availability.replicated_log import Entry, ReplicatedLog
 from lessonlib.ports import Ports, plain
-
-BALLOT_FILE, LOG_FILE = "ballot", "log"
 
 
 class Member:
@@ -48,9 +48,9 @@ class Member:
         pre_vote: bool,
         answer_s: float,
         max_entries: int,
-        on_transition: Callable[[str, str, str, int], object] | None,
-        on_applied: Callable[[str, int, int, Any], object] | None,
-        on_assignment: Callable[[str, int, Mapping[str, str], list[str], list[str], str], object] | None,
+        on_transition: OnTransition | None,
+        on_applied: OnApplied | None,
+        on_assignment: OnAssignment | None,
     ) -> None:
         self.name = ports.transport.name
         self.members = tuple(members)
@@ -72,7 +72,7 @@ class Member:
         self._log = ReplicatedLog(max_entries=max_entries)
         self._election: Election | None = None
         self._office: Leadership | None = None
-        self._saved: Any = None  # the promise that is on the disk
+        self._promises = Promises(ports.disk)
         self._next_heartbeat_s = 0.0
         self._turn = asyncio.Lock()
         self._alarm: asyncio.Future[None] | None = None
@@ -109,28 +109,30 @@ class Member:
         """Whom this member takes for alive, if it leads; None otherwise: then it does not watch the others."""
         return self._office.alive(self._now()) if self._office is not None else None
 
+    def check_alive(self) -> None:
+        """Raise ClusterError when a part has failed and so ended this member."""
+        if self.failure is not None:
+            raise ClusterError(
+                f"{self.name} stopped on {type(self.failure).__name__}: {self.failure}; mend that and start it again"
+            ) from self.failure
+
     # ---- Start and end ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Read the disk and begin to listen. A member whose disk has lost its mark starts as a learner."""
-        disk = self._ports.disk
-        learner = not await is_formatted(disk, self.name)
-        promises = await disk.read(BALLOT_FILE)
-        for record in await disk.read(LOG_FILE):  # each overwrites what the log had from there on
-            self._log.take(record["from"], _entries(record["entries"]))
-        self._saved = promises[-1] if promises else None
+        learner = not await is_formatted(self._ports.disk, self.name)
+        promise = await self._promises.recover(self._log)
         self._election = Election(
             self.name,
             self.members,
             random=self._ports.random,
             timeout_s=self._timeout_s,
             ballot=self._make_ballot,
-            promise=self._saved,
+            promise=promise,
             learner=learner,
             pre_vote=self._pre_vote,
             on_transition=self._moved,
         )
-        self._saved = self._election.ballot.promise if self._saved is None else self._saved
         self._election.start(self._now())
         self._tasks = [
             asyncio.create_task(self._watched(self._listen), name=f"{self.name} listens"),
@@ -203,7 +205,7 @@ class Member:
             ok = log.agrees(prev, message["prev_term"])
             match = prev + len(message["entries"]) if ok else log.common_at_most(prev)
             if ok and message["entries"]:
-                first, news = log.news(prev, _entries(message["entries"]))
+                first, news = log.news(prev, entries_of(message["entries"]))
                 if news and not await self._store(first, news):
                     return
         if not await self._save():
@@ -238,35 +240,27 @@ class Member:
 
     async def _save(self) -> bool:
         """Have the promise on the disk; False if the disk fails. Then nothing may be sent that rests on it."""
-        promise = self._started().ballot.promise
-        if promise == self._saved:
-            return True
         try:
-            await self._ports.disk.replace(BALLOT_FILE, [promise])
+            await self._promises.save(self._started().ballot.promise)
         except OSError:
-            self._disk_failed()
+            self._started().give_up(self._now())
             return False
-        self._saved = plain(promise)
         return True
 
     async def _store(self, first: int, entries: Sequence[Entry]) -> bool:
         """Put entries on the disk and then into the log, in place of what is there; False if the disk fails.
 
-        The promise goes first: no entry is of a later term than the ballot. One record holds the whole batch.
+        The promise goes first: no entry on the disk is of a later term than the ballot.
         """
         if not await self._save():
             return False
-        record = {"from": first, "entries": [{"term": e.term, "command": e.command} for e in entries]}
         try:
-            await self._ports.disk.append(LOG_FILE, record)
+            await self._promises.append(first, entries)
         except OSError:
-            self._disk_failed()
+            self._started().give_up(self._now())
             return False
         self._log.take(first, entries)
         return True
-
-    def _disk_failed(self) -> None:
-        self._started().give_up(self._now())
 
     def _send(self, out: Iterable[Outgoing]) -> None:
         send = self._ports.transport.send
@@ -407,10 +401,7 @@ class Member:
                 _ring(self._alarm)
 
     def _leading(self) -> Leadership:
-        if self.failure is not None:
-            raise ClusterError(
-                f"{self.name} stopped on {type(self.failure).__name__}: {self.failure}; start it again"
-            ) from self.failure
+        self.check_alive()
         if self._office is None:
             hint = f"ask {self.leader!r}" if self.leader else "ask again when there is a leader"
             raise NotLeader(f"{self.name} does not lead; {hint}", leader=self.leader)
@@ -430,10 +421,6 @@ class Member:
             self._leave_office(f"{self.name} leads no more")
         if self._on_transition is not None:
             self._on_transition(self.name, source, target, term)
-
-
-def _entries(records: Iterable[Mapping[str, Any]]) -> list[Entry]:
-    return [Entry(record["term"], record["command"]) for record in records]
 
 
 def _ring(alarm: asyncio.Future[None] | None) -> None:

@@ -35,9 +35,9 @@ from lessonlib.high_availability.fenced_store import STORE_FILE, FencedStore
 from lessonlib.high_availability.heartbeat import HeartbeatMonitor, beat, keep_watch
 from lessonlib.high_availability.lease import Grant, Lease, LeaseHeld, Leases
 from lessonlib.high_availability.manager import HighAvailabilityManager
-from lessonlib.high_availability.member import BALLOT_FILE, LOG_FILE
 from lessonlib.high_availability.mystery import ColleaguesBallot
 from lessonlib.high_availability.phi import PhiAccrualDetector, silence_at
+from lessonlib.high_availability.promises import BALLOT_FILE, LOG_FILE
 from lessonlib.high_availability.rebalance import rebalance_work
 from lessonlib.high_availability.replicated_log import commit_index
 from lessonlib.high_availability.rules import LEASED_STORE, LOCK, STORE, WATCHER, WORKERS
