@@ -35,16 +35,19 @@ _REST = (GREY, None)
 
 
 def type_of(body: Any) -> str:
-    """Return what a message is called: its `type`, else its `kind` or `op`, else just "message".
+    """Return what a message is called: its `type`, `kind` or `op`, that of the event in it, "answer", or "message".
 
     As in Raft (§5.2), an append without entries is a heartbeat.
     """
     if not isinstance(body, dict):
         return NAMELESS
-    name = next(
-        (body[field] for field in ("type", "kind", "op") if isinstance(body.get(field), str)), NAMELESS
-    )
-    return "heartbeat" if name.startswith("append") and body.get("entries") == [] else name
+    event = body.get("event")
+    for place in (body, event if isinstance(event, dict) else {}):
+        for field in ("type", "kind", "op"):
+            name = place.get(field)
+            if isinstance(name, str) and name:
+                return "heartbeat" if name.startswith("append") and body.get("entries") == [] else name
+    return "answer" if "answers" in body else NAMELESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ def draw_owner_rows(
                 sheet.path(
                     f"M{x + wide / 2:.1f} {y - 1:.1f}l-5-6h10z", fill=RED, stroke=PANEL, stroke_width="0.6"
                 )
-        sheet.text(right + 8, y + 15, row.note, bold=row.alarm, fill=RED if row.alarm else INK)
+        if row.note:
+            sheet.text(right + 8, y + 15, row.note, bold=row.alarm, fill=RED if row.alarm else INK)
         y += ROW + 4
         if row.below:
             sheet.text(left, y + 6, row.below, size=10)
