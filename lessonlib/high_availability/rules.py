@@ -42,10 +42,11 @@ from lessonlib.lab.rules import Verdict, broken, holds, not_exercised, rule
 
 STORE = "store"
 FOREVER_US = 10**15
-ELECTION_ROUNDS = (
-    12  # longest election timeouts in which a majority that can talk has a leader; one round is the rule
+ELECTION_ROUNDS = 4  # longest election timeouts to a leader, once a majority can talk; mostly one is enough
+STEP_DOWN_ROUNDS = (
+    1.5  # the longest after which a leader without a majority leads no more: one, and a heartbeat
 )
-STEP_DOWN_ROUNDS = 2.5  # longest election timeouts after which a leader without a majority leads no more
+WORK_ROUNDS = 6  # longest election timeouts after which the work has found its places
 ELECTION_SLACK_US = 100_000
 COPY_S = 1.0  # how much later than the original a duplicate may come
 SURELY_NOT_DONE = ("NotLeader", "NotConfirmed", "LogFull")
@@ -592,8 +593,6 @@ def _settled(history: History) -> int | None:
     since_us = max((end for _, end in spells), default=0)
     return since_us if history.end_us - since_us > WORK_ROUNDS * _timeout_us(history) else None
 
-
-WORK_ROUNDS = 6  # longest election timeouts after which the work has found its places
 
 CLUSTER = (
     one_leader_a_term,
