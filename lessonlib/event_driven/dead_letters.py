@@ -2,7 +2,8 @@
 
 An event that fails every time (a **poison event**) must not block those behind it, and must not vanish. It is
 set aside together with its context: where it stood, what went wrong, how often and since when it was tried
-(the fields are those of Kafka Connect's dead-letter headers). Once the cause is mended, `replay` tries again.
+(Kafka Connect's headers tell topic, offset, error and message too, but neither attempts nor times). Once the cause
+is mended, `replay` tries again.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ TERMS = {
     "failure rate": {
         "resilience4j": "`failureRateThreshold`, in percent",
         "Polly": "`FailureRatio`",
-        "Envoy": "success rate, of a host",
+        "Envoy": "success rate or failure percentage, of a host",
     },
     "bulkhead": {
         "resilience4j": "Bulkhead",
@@ -51,7 +51,7 @@ TERMS = {
     "metastable failure": {},
     "retry budget": {
         "gRPC": "retry throttling",
-        "Envoy": "`retry_budget`",
+        "Envoy": "`retry_budget`; without one, `max_retries` at a time",
         "AWS SDK": "retry quota",
     },
 }

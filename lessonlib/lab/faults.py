@@ -557,15 +557,18 @@ class FaultPlan:
                 raise FaultError(f"{fault!r} is not a fault; write Crash(5, 'broker') or use FaultPlan.parse")
 
     @classmethod
-    def parse(cls, text: str | FaultPlan) -> FaultPlan:
-        """Return the plan that `text` writes. Raises FaultError saying where, what was expected, what found."""
+    def parse(cls, text: str | FaultPlan, kinds: Iterable[type[Fault]] | None = None) -> FaultPlan:
+        """Return the plan that `text` writes. Raises FaultError saying where, what was expected, what found.
+
+        `kinds` are the faults that may stand in it; left out, all that are known.
+        """
         if isinstance(text, FaultPlan):
             return text
         if not isinstance(text, str):
             raise FaultError(f"a plan is a line of text or a FaultPlan, not {text!r:.60}")
         clauses = [c for c in re.split(r"[;\n]", text) if c.strip()]
-        kinds = tuple(KINDS)
-        return cls(tuple(_parse_clause(clause, i, kinds) for i, clause in enumerate(clauses, 1)))
+        known = tuple(KINDS if kinds is None else kinds)
+        return cls(tuple(_parse_clause(clause, i, known) for i, clause in enumerate(clauses, 1)))
 
     def __str__(self) -> str:
         return "; ".join(str(fault) for fault in self.faults)

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from lessonlib.errors import LessonError
-from lessonlib.lab.faults import Fault, FaultPlan, verb
+from lessonlib.lab.faults import Fault, FaultError, FaultPlan, verb
 from lessonlib.lab.history import History, seconds
 from lessonlib.lab.loop import VirtualLoop, describe_error
 from lessonlib.lab.rules import Rule, Verdict, broken, judge_all
@@ -213,7 +213,13 @@ class Scenario:
         return pieces
 
     def _plan(self, plan: str | FaultPlan) -> FaultPlan:
-        faults = FaultPlan.parse(plan)
+        try:
+            faults = FaultPlan.parse(plan, self.faults)
+        except FaultError as error:
+            try:
+                faults = FaultPlan.parse(plan)  # a fault of another scenario: that is said below
+            except FaultError:
+                raise error from None
         for fault in faults:
             if type(fault) not in self.faults:
                 known = ", ".join(sorted({verb(kind) for kind in self.faults}))

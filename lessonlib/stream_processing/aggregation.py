@@ -7,8 +7,8 @@ are late; within the *allowed lateness* they still correct the result, which is 
 
 As in Flink: an event is late when the end of its window, plus the allowed lateness, is not after the watermark; a late
 event of a session is judged after it was merged. An event of several sliding windows goes to the side output only when
-it is late for all of them. Beam by default reports a late correction too, Kafka Streams reports every change unless
-`suppress` is used.
+it is late for all of them. Beam by default reports a late correction too; Kafka Streams reports changes all along (those
+that come close together merged, by its cache), unless `suppress` is used.
 """
 
 from __future__ import annotations

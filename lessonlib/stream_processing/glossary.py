@@ -16,13 +16,13 @@ TERMS = {
         "Apache Pulsar": "message router",
         "Flink": "`KeySelector` and key groups",
     },
-    "processing window": {"Kafka": "`linger.ms`", "Flink": "`execution.buffer-timeout`"},
+    "processing window": {"Kafka": "`linger.ms`", "Flink": "`execution.buffer-timeout.interval`"},
     "batch": {
         "Kafka": "record batch (`batch.size`, `linger.ms`)",
         "NATS JetStream": "batch of a pull request",
         "Amazon SQS": "batch of up to ten messages",
         "Apache Pulsar": "batch message",
-        "Flink": "network buffer (`execution.buffer-timeout`)",
+        "Flink": "network buffer (`execution.buffer-timeout.interval`)",
     },
     "key": {
         "Kafka": "record key",
@@ -50,12 +50,15 @@ TERMS = {
     },
     "session window": {"Kafka Streams": "session window, by its inactivity gap", "Flink": "session window"},
     "watermark": {"Kafka Streams": "none: stream time and grace", "Flink": "watermark"},
-    "idleness": {"Kafka Streams": "`max.task.idle.ms`", "Flink": "idleness (`withIdleness`)"},
-    "late event": {"Kafka Streams": "expired record", "Flink": "late element"},
+    "idleness": {
+        "Kafka Streams": "none; `max.task.idle.ms` is how long a task waits for an empty partition",
+        "Flink": "idleness (`withIdleness`)",
+    },
+    "late event": {"Kafka Streams": "late record", "Flink": "late element"},
     "allowed lateness": {"Kafka Streams": "grace period", "Flink": "allowed lateness"},
     "side output": {"Flink": "side output"},
     "checkpoint": {
-        "Kafka Streams": "changelog and committed offsets, in one transaction",
+        "Kafka Streams": "changelog and committed offsets; one transaction only with `exactly_once_v2`",
         "Flink": "checkpoint",
     },
     "consumer group": {
@@ -66,10 +69,12 @@ TERMS = {
     },
     "coordinator": {"Kafka": "group coordinator", "Flink": "JobManager"},
     "rebalance": {"Kafka": "rebalance", "Kafka Streams": "rebalance", "Flink": "rescaling"},
-    "sticky assignment": {"Kafka": "`CooperativeStickyAssignor`"},
+    "sticky assignment": {
+        "Kafka": "`CooperativeStickyAssignor`; `uniform`, in the `consumer` protocol of 4.0",
+    },
     "warm copy": {"Kafka Streams": "standby replica (`num.standby.replicas`)"},
     "epoch": {
-        "Kafka": "generation of the group; epoch of a producer or a leader",
+        "Kafka": "generation of the group (member epoch, in the `consumer` protocol); epoch of a producer or a leader",
         "Apache Pulsar": "epoch of an exclusive producer",
         "Flink": "attempt number; leader session id",
     },

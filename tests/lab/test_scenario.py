@@ -132,6 +132,14 @@ def test_a_bad_plan_is_a_fault_error(plan):
         TRIAL.run(plan=plan)
 
 
+def test_a_misspelt_plan_is_told_the_faults_of_this_scenario_alone():
+    with pytest.raises(FaultError) as caught:
+        TRIAL.run(plan="at 5s crsh a")
+    assert str(caught.value) == (
+        "fault 1 of the plan, 'at 5s crsh a': expected 'crash', found 'crsh' after 'at 5s'; did you mean 'crash'?"
+    )
+
+
 def test_a_run_inside_a_simulation_is_refused():
     async def main():
         TRIAL.run()
