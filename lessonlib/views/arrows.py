@@ -16,7 +16,8 @@ OF_A_TYPE_MAX = 60  # where there are more of a type, some stand for all
 NAMELESS = "message"
 _STUB = 26.0  # how far a message is drawn that was lost as soon as it was sent
 _SIZE = 8.5
-_NAMED = 3  # arrows of a type that stand for many and wear their name
+_MANY = 16  # arrows of a type, of which no longer each wears its name
+_NAMED = 8  # but about so many
 
 # What tells types apart besides their names: colour and dashes.
 _STYLES = (
@@ -222,16 +223,16 @@ def _write_names(
     styles: Mapping[str, tuple[str, str | None]],
     of: Mapping[str, int],
 ) -> None:
-    """Write types beside arrows, the rarest first, none upon another; of those that are thinned, here and there."""
+    """Write types beside arrows, the rarest first, none upon another; of frequent ones here and there."""
     taken: list[tuple[float, float, float, float]] = []
     for name in sorted(spots, key=lambda n: (len(spots[n]), n)):
         width = text_width(name, _SIZE)
-        left = 0 if name == NAMELESS else _NAMED if name in of else len(spots[name])
-        for x, y in spots[name]:
+        few = name in of or len(spots[name]) > _MANY
+        mine = spots[name][:: max(1, len(spots[name]) // _NAMED)] if few else spots[name]
+        for x, y in mine if name != NAMELESS else ():
             box = (x - 2, y - 8, x + width + 2, y + 3)
             free = all(box[2] < a or box[0] > c or box[3] < b or box[1] > d for a, b, c, d in taken)
-            if left and free and x + width <= axis.right + 20:
-                left -= 1
+            if free and x + width <= axis.right + 20:
                 taken.append(box)
                 sheet.text(x, y, name, size=_SIZE, fill=styles[name][0], halo=True)
 
