@@ -17,7 +17,7 @@ PROOFS = [
     ("4-1", 1, "at 3s pause node-2 for 3s", ["at 3s crash node-2 for 3s", "at 3s pause node-2 for 500ms"]),
     ("4-1", 2, "at 3s crash node-2 for 500ms", ["at 3s crash node-2 for 3s", "at 3s pause node-2 for 500ms"]),
     ("4-1", 3, "0s..8s lose 20%", ["0s..1s lose 20%", "0s..8s lose 60%"]),
-    ("4-2", 1, "at 3s pause node-1 for 3s", ["3s..6s partition node-1 | node-2,node-3", "at 3s pause node-3 for 1s"]),
+    ("4-2", 1, "at 3s pause node-1 for 3s", ["3s..6s partition node-1 | node-2,node-3", "at 3s pause node-3 for 100ms"]),
     (
         "4-2",
         2,
@@ -34,7 +34,7 @@ PROOFS = [
         "4-3",
         1,
         "3s..8s partition node-1 | node-2,node-3,node-4,node-5",
-        ["3s..8s partition node-5 | node-1,node-2,node-3,node-4", "3s..8s slow node-1 by 1ms"],
+        ["3s..3100ms partition node-1 | node-2,node-3,node-4,node-5", "at 3s crash node-5"],
     ),
     (
         "4-3",
