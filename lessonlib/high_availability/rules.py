@@ -25,14 +25,12 @@ from lessonlib.lab.faults import (
     ClockSkew,
     Crash,
     CrashLosingDisk,
-    Delay,
     Duplication,
     FailingDisk,
     Fault,
     FaultPlan,
     OneWayPartition,
     Partition,
-    Reordering,
     SlowDisk,
     SlowNode,
     _LinkFault,
@@ -810,8 +808,9 @@ class Watch:
     def disturbed(self, name: str, t_us: int) -> bool:
         """Whether a fault hindered the heartbeats of `name`, at `t_us` or shortly before."""
         faults = [(start, end, fault) for start, end, fault in self.faults if _hinders(fault, name)]
-        # What was sent during a delay, or lacks among what was, is noticed so much later.
-        delays_s = sum(fault.by_s for *_, fault in faults if isinstance(fault, Delay | Reordering | SlowNode))
+        # What was sent during a delay, or lacks among what was, is noticed so much later; and the last slow step of a
+        # slow node lasts beyond the fault.
+        delays_s = sum(getattr(fault, "by_s", 0.0) for *_, fault in faults)
         calm_us = CALM_US + self.us("patience_s") + round(delays_s * 1e6)
         return any(start <= t_us <= end + calm_us for start, end, _ in faults)
 
