@@ -30,7 +30,7 @@ class Group:
         self.seed = seed
         self.options = options
         self.now_s = 0.0
-        self.logs = {name: EMPTY for name in members} | (logs or {})
+        self.logs = dict.fromkeys(members, EMPTY) | (logs or {})
         self.moves = []  # (who, source, target, term)
         self.wire = []  # (from, to, message)
         self.starts = 0

@@ -218,7 +218,9 @@ def test_a_follower_that_lost_its_disk_is_filled_again():
     shared=st.lists(st.integers(1, 4), max_size=6),
     theirs=st.lists(st.integers(1, 4), max_size=6),
     ours=st.lists(st.integers(1, 8), max_size=6),
-    steps=st.lists(st.tuples(st.sampled_from(["send", "write", "give", "give", "repeat"]), st.integers(0, 99))),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["send", "write", "give", "give", "repeat"]), st.integers(0, 99))
+    ),
 )
 @settings(max_examples=300, deadline=None)
 def test_copies_come_to_agree_and_the_leader_never_believes_more_than_the_disk_holds(
