@@ -68,6 +68,13 @@ class ByTheCalendar(Deadlines):
         super().heard(node, time.time())
 
 
+class UpToSevenSeconds(Deadlines):
+    """Fitted: in the runs that the check shows nobody is found dead later than that."""
+
+    def suspects(self, now_s):
+        return super().suspects(now_s) if not 7 < now_s < 100 else []
+
+
 class Silences:
     """Right: a list of pairs."""
 
@@ -500,6 +507,11 @@ def in_place(owners, nodes):
     return owners
 
 
+def sorts_in_place(owners, nodes):
+    nodes.sort()
+    return by_takes(owners, nodes)
+
+
 def as_they_come(owners, nodes):
     made = {item: owner for item, owner in owners.items() if owner in nodes}
     has = {node: [item for item, owner in made.items() if owner == node] for node in nodes}
@@ -695,6 +707,8 @@ ALSO_RIGHT = {
     "4.7": Sums,
 }
 
+FITTED = {"4.1": UpToSevenSeconds}
+
 MISCONCEPTIONS = {
     "4.1": [
         ("One missed heartbeat is no death", deadlines(by_asking=True)),
@@ -770,6 +784,7 @@ MISCONCEPTIONS = {
         ("The dead node keeps its work", leaves_the_dead),
         ("An item without an owner", leaves_out_the_new),
         ("make one of your own", in_place),
+        ("nodes was changed by the call", sorts_in_place),
         ("with the items in another order", as_they_come),
         ("No chance, and no order", by_chance),
     ],
