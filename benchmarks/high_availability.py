@@ -134,6 +134,9 @@ _ALIVE = [f"node-{n:02}" for n in range(2, NODES + 1)]
 class _Topic:
     """As much of Kafka's cluster as its assignor asks for."""
 
+    def topics(self) -> set[str]:
+        return {"items"}
+
     def partitions_for_topic(self, topic: str) -> set[int]:
         return set(range(ITEMS))
 

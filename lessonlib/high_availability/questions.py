@@ -88,8 +88,8 @@ PREDICTIONS = {
         ),
     ),
     "4-5": Prediction(
-        "The leader sends its job's result to a store, and is paused for ten seconds at just that moment. The others elect a new "
-        "leader, which writes to the store as well. Then the old one wakes. What does it do first?",
+        "The leader has checked that it leads, and is about to write a result to a store. There it is paused, for ten seconds. The "
+        "others elect a new leader, which writes to the store as well. Then the old one wakes. What does it do first?",
         (
             Option(
                 "it notices that ten seconds have passed, and asks who leads",
@@ -170,21 +170,7 @@ PREDICTIONS = {
 }
 
 CONCEPTS = {
-    "4-1": Number(
-        "Five nodes watch one another: each sends a heartbeat to each of the four others, 20 times a second. How many messages are "
-        "that a second?",
-        answer=400,
-        tolerance=0,
-        unit="messages",
-        feedback="5 × 4 × 20. With fifty nodes it is 49,000. So either the leader alone sends heartbeats, or nodes gossip.",
-        otherwise="How many pairs of sender and receiver are there? Each has 20 messages a second.",
-        mistakes={
-            100: "Five nodes, 20 times a second each, but to four others.",
-            500: "A node need not send heartbeats to itself.",
-            200: "You have counted each pair once. Both send.",
-        },
-    ),
-    "4-2": Choice(
+    "4-1": Choice(
         "A heartbeat comes every 200 ms, a node is suspected after 1 s. To notice a death sooner you set the timeout to 250 ms. What "
         "do you get?",
         (
@@ -202,6 +188,20 @@ CONCEPTS = {
                 "It is noticed by the timeout. A shorter one notices earlier.",
             ),
         ),
+    ),
+    "4-2": Number(
+        "Five nodes watch one another: each sends a heartbeat to each of the four others, 20 times a second. How many messages are "
+        "that a second?",
+        answer=400,
+        tolerance=0,
+        unit="messages",
+        feedback="5 × 4 × 20. With fifty nodes it is 49,000. So either the leader alone sends heartbeats, or nodes gossip.",
+        otherwise="How many pairs of sender and receiver are there? Each has 20 messages a second.",
+        mistakes={
+            100: "Five nodes, 20 times a second each, but to four others.",
+            500: "A node need not send heartbeats to itself.",
+            200: "You have counted each pair once. Both send.",
+        },
     ),
     "4-3": Number(
         "A cluster has four members. How many of them may fail so that the others can still elect a leader?",

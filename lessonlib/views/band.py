@@ -95,11 +95,11 @@ def name_roles(
         bold = role.state in palette.strong
         text = next((t for t in _texts(role) if text_width(t, _SIZE) + 6 <= x1 - x0), "")
         y = top + height / 2 + (3.5 if bold else 2.5)
-        halo = not fill.startswith("#")
-        if text and not halo:  # arrows and the hatching of a pause end before the words
+        if text:  # arrows and hatching end before the words
             wide = text_width(text, _SIZE)
-            sheet.box((x0 + x1 - wide) / 2, top + 1.5, wide, height - 5, fill)
-        sheet.text((x0 + x1) / 2, y, text, size=_SIZE, anchor="middle", bold=bold, fill=ink, halo=halo)
+            ground = fill if fill.startswith("#") else PANEL
+            sheet.box((x0 + x1 - wide) / 2, top + 1.5, wide, height - 5, ground)
+        sheet.text((x0 + x1) / 2, y, text, size=_SIZE, anchor="middle", bold=bold, fill=ink)
 
 
 def _texts(role: Role) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from lessonlib.lab.faults import FlappingLink
 from lessonlib.views.axis import Axis, clock
 from lessonlib.views.legend import Legend
 from lessonlib.views.picture import listing
@@ -25,6 +26,7 @@ class Cut:
         start_us, end_us: from when to when.
         unheard: those that did not get what it sent.
         silent: those of which it got nothing.
+        flaps: whether messages passed now and then, as on a link that flaps.
     """
 
     node: str
@@ -32,12 +34,13 @@ class Cut:
     end_us: int
     unheard: tuple[str, ...]
     silent: tuple[str, ...]
+    flaps: bool = False
 
     @property
     def text(self) -> str:
         """Who cannot talk to whom, in words."""
         if self.unheard == self.silent:
-            return f"cut off from {listing(self.unheard, most=4)}"
+            return f"cut off{' now and then' if self.flaps else ''} from {listing(self.unheard, most=4)}"
         parts = [f"is not heard by {listing(self.unheard, most=4)}"] if self.unheard else []
         parts += [f"does not hear {listing(self.silent, most=4)}"] if self.silent else []
         return "; ".join(parts)
@@ -52,21 +55,17 @@ def cuts_of(struck: Iterable[Strike], nodes: Sequence[str]) -> list[Cut]:
     edges = sorted({t for s, _ in walls for t in (s.start_us or 0, s.end_us)})
     found: dict[str, list[Cut]] = {node: [] for node in nodes}
     for start_us, end_us in pairwise(edges):
-        here = [fault.cuts for s, fault in walls if (s.start_us or 0) <= start_us and s.end_us >= end_us]
+        here = [fault for s, fault in walls if (s.start_us or 0) <= start_us and s.end_us >= end_us]
         for node, mine in found.items():
-            unheard = tuple(n for n in nodes if n != node and any(cuts(node, n) for cuts in here))
-            silent = tuple(n for n in nodes if n != node and any(cuts(n, node) for cuts in here))
+            unheard = tuple(n for n in nodes if n != node and any(fault.cuts(node, n) for fault in here))
+            silent = tuple(n for n in nodes if n != node and any(fault.cuts(n, node) for fault in here))
             if not unheard and not silent:
                 continue
-            if (
-                mine
-                and mine[-1].end_us == start_us
-                and (mine[-1].unheard, mine[-1].silent) == (unheard, silent)
-            ):
-                start_us_before = mine.pop().start_us
-                mine.append(Cut(node, start_us_before, end_us, unheard, silent))
-            else:
-                mine.append(Cut(node, start_us, end_us, unheard, silent))
+            flaps = all(isinstance(fault, FlappingLink) for fault in here)
+            cut = Cut(node, start_us, end_us, unheard, silent, flaps)
+            if mine and replace(cut, start_us=mine[-1].start_us, end_us=start_us) == mine[-1]:
+                cut = replace(cut, start_us=mine.pop().start_us)
+            mine.append(cut)
     return [cut for node in nodes for cut in found[node]]
 
 

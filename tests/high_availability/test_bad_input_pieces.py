@@ -12,12 +12,20 @@ from lessonlib.high_availability.lease import Lease, Leases
 from lessonlib.high_availability.linearizable import Operation, first_violation
 from lessonlib.high_availability.rebalance import rebalance_work
 
+
+class Nothing:
+    """An object that can nothing."""
+
+    def __repr__(self):
+        return "Nothing()"
+
+
 NAN, INF = float("nan"), float("inf")
 COUNTS = [0, -1, None, "3", True, 1.5, NAN]
 SECONDS = [-1, None, "1", True, NAN, INF]
 TEXTS = [None, 7, "", True, ["report"]]
 TOKENS = [-1, None, "34", True, 33.5, NAN]
-DISKS = [7, "disk", object()]
+DISKS = [7, "disk", Nothing()]
 
 
 def judge(kind="write", value=1, **times):
@@ -45,7 +53,7 @@ TABLE = {
     "FencedStore.write(value)": (
         "cannot cross",
         lambda v: FencedStore().write("k", v, 1),
-        [object(), {1}],
+        [Nothing(), {1}],
     ),
     "FencedStore.read(key)": ("key", lambda v: FencedStore().read(v), TEXTS),
     "FencedStore.highest(key)": ("key", lambda v: FencedStore().highest(v), TEXTS),

@@ -111,6 +111,14 @@ def test_a_one_way_partition_says_which_way():
     assert "a is not heard by b from 0 s to 1 s" in words and "b does not hear a from 0 s to 1 s" in words
 
 
+def test_a_link_that_flaps_is_cut_now_and_then_and_partitions_that_follow_each_other_are_one_bar():
+    sent = [(t, "sent", n, {"to": "a", "message": t, "body": {}}) for t, n in ((1, "a"), (2, "b"))]
+    flaps = space_time(made_up(sent, plan="0s..1s flap-link a | b every 200ms"), end_s=2)
+    assert "a cut off now and then from b from 0 s to 1 s" in flaps.describe()
+    twice = space_time(made_up(sent, plan="0s..1s partition a | b; 1s..2s partition b | a"), end_s=3)
+    assert "a cut off from b from 0 s to 2 s" in twice.describe()
+
+
 def test_messages_wear_their_type_and_an_empty_append_is_a_heartbeat(split):
     shown = texts(space_time(split, start_s=1.2, end_s=1.35))
     assert {"vote request", "vote", "heartbeat", "message that was lost"} <= set(shown)
