@@ -15,6 +15,7 @@ from lessonlib.high_availability.errors import StaleToken
 from lessonlib.high_availability.mystery import ColleaguesBallot
 from lessonlib.high_availability.scenario import ACCRUAL, CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
 from lessonlib.lab.history import History, Record
+from lessonlib.lab.loop import simulate
 from lessonlib.learning.exercises import Case, Exercise, Finding
 from lessonlib.learning.probing import Culprit, Example, by_example
 from lessonlib.ports import MemoryDisk, Message
@@ -186,6 +187,12 @@ _votes = by_example(
         f"ballot.grant('node-2', 1, {EMPTY})",
         False,
         "Two votes in one term: a candidate has voted already, for itself.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.stand('node-1')",
+        f"(ballot.grant('node-2', 2, {EMPTY}), ballot.promise)",
+        (True, {"term": 2, "voted_for": "node-2"}),
+        "A request may be the first that is heard of a higher term: learn it, and then decide.",
     ),
     Example(
         f"{BALLOT}; ballot.learn(5)",
@@ -625,22 +632,24 @@ def _any_spread(answer: Any) -> Finding | None:
 def _same_everywhere(answer: Any) -> Finding | None:
     owners: dict[str, str | None] = {f"shard-{n}": f"node-{n % 4 + 1}" for n in range(1, 15)}
     nodes = ["node-1", "node-2", "node-3"]
-    for what, table, names in (
-        ("asked twice", owners, nodes),
-        ("with the items in another order", dict(reversed(owners.items())), nodes),
-        ("with the nodes in another order", owners, nodes[::-1]),
-    ):
-        if dict(answer(dict(owners), list(nodes))) != dict(answer(dict(table), list(names))):
-            return Finding(
-                "The same work and the same nodes give the same result, in whatever order they are named.",
-                f"The result was another one when {what}."
-                if what == "asked twice"
-                else f"The result was another one {what}.",
-                look=_spread_example(owners, nodes),
-                hint="No chance, and no order of a dict, a set or a message: go through sorted(...) names, and let the name "
-                "decide between equals. Then whoever repeats the decision gets the same one.",
-            )
-    return None
+    others = [("when it was asked again", owners, nodes)] * 9
+    others += [("with the items in another order", dict(reversed(owners.items())), nodes)]
+    others += [("with the nodes in another order", owners, nodes[::-1])]
+
+    async def trial() -> str | None:
+        first = answer(dict(owners), list(nodes))
+        return next((how for how, table, names in others if answer(dict(table), list(names)) != first), None)
+
+    how = simulate(trial)  # which lends a seed to the module `random`, so that chance repeats itself
+    if how is None:
+        return None
+    return Finding(
+        "The same work and the same nodes give the same result, in whatever order they are named.",
+        f"The result was another one {how}.",
+        look=_spread_example(owners, nodes),
+        hint="No chance, and no order of a dict, a set or a message: go through sorted(...) names, and let the name decide "
+        "between equals. Then whoever repeats the decision gets the same one.",
+    )
 
 
 # ---- 4.6 Diagnose ----------------------------------------------------------------------------------------
@@ -792,7 +801,7 @@ EXERCISES: dict[str, Exercise] = {
         title="a timeout detector",
         points=10,
         ladder=(
-            '`HEARTBEATS.run("textbook", plan="at 3s crash node-1 for 4s")`: the table knows when each node was heard. Who looks '
+            '`suspicion(HEARTBEATS.run("textbook", plan="at 3s crash node-1 for 4s"))`: the table knows when each node was heard. Who looks '
             "into it?",
             "A heartbeat notes the time. Suspicion is not noted at all: it follows, whenever somebody asks, from the time "
             "of the last heartbeat and the time now.",
@@ -828,7 +837,7 @@ EXERCISES: dict[str, Exercise] = {
         title="majority and terms",
         points=20,
         ladder=(
-            f'`CLUSTER.run("textbook", plan="{PARTITIONS.split(";")[0]}")`: who leads on each side of the partition, and how many '
+            f'`leaders(CLUSTER.run("textbook", plan="{PARTITIONS.split(";")[0]}"))`: who leads on each side of the partition, and how many '
             "members did each of them ask?",
             "A ballot keeps two things, a term and whom it has voted for in it. A higher term sets the vote free, and nothing "
             "else does. Before a vote: is the term past, is the vote given, is the candidate's log behind? And a majority is "
@@ -926,7 +935,7 @@ EXERCISES: dict[str, Exercise] = {
         title="work that moves",
         points=20,
         ladder=(
-            '`CLUSTER.run(plan="at 1s crash node-3 for 4s", duration_s=8)`, its records of the kind "assignment": which items '
+            '`work(CLUSTER.run(plan="at 1s crash node-3 for 4s", duration_s=8))`: which items '
             "moved when node-3 died, which when it came back, and which never?",
             "First say how many items each node may keep: n // nodes, and one more for as many nodes as n % nodes. The larger "
             "shares go to those that have most. Everybody keeps up to its share; what is left over fills the gaps.",
@@ -954,7 +963,8 @@ EXERCISES: dict[str, Exercise] = {
         title="diagnose",
         points=20,
         ladder=(
-            'Print the records of the kind "sent" just before the two transitions to "leader", and read `body`: type, term, granted.',
+            '`space_time(run, start_s=1.88, end_s=1.9)` shows who asked whom. Then print the records of the kind "sent" just before the '
+            'two transitions to "leader", and read `body`: type, term, granted.',
             "Two leaders in one term have two majorities, and two majorities of three members share one. That one has promised "
             "its vote twice. A candidate has promised it to itself.",
             'for each member and term keep the first one it voted for: itself at its first "vote request", or the receiver of a '
@@ -967,7 +977,7 @@ EXERCISES: dict[str, Exercise] = {
         title="Cassandra's phi",
         points=0,
         ladder=(
-            '`ACCRUAL.run(plan="at 2s pause node-1 for 5s")`, and its levels: how fast does phi rise after the pause, '
+            '`suspicion(ACCRUAL.run(plan="at 2s pause node-1 for 5s"))`: how fast does phi rise after the pause, '
             "and how fast would it, had the pause entered the history?",
             "If intervals follow the exponential distribution, P(later than t) = exp(-t / mean). phi is minus its logarithm, to "
             "base 10. The mean is that of the intervals which were no outages.",

@@ -115,7 +115,7 @@ class Votes:
     goes_back = strictly = no_note = not_again = late_ones = note_refused = never_lost = three = (
         keeps_vote
     ) = shared = False
-    all_of_them = wrong_word = False
+    all_of_them = wrong_word = deaf = False
 
     def __init__(self, members, promise=None):
         self.members = list(members)
@@ -164,7 +164,8 @@ class Votes:
     def grant(self, candidate, term, *, its_log, my_log):
         if term < self.term and not self.late_ones:
             return False
-        self.learn(term)
+        if not self.deaf:
+            self.learn(term)
         if self.twice:
             free = True
         elif self.not_again:
@@ -746,6 +747,7 @@ MISCONCEPTIONS = {
         ("Required: An election is", votes(three=True)),
         ("a promise of its own", votes(shared=True)),
         ("own term is no higher", votes(wrong_word=True)),
+        ("learn it, and then decide", votes(deaf=True)),
     ],
     "4.3": [
         ("It lets everybody write", shelf(open_door=True)),

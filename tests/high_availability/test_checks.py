@@ -3,7 +3,9 @@
 import json
 import re
 import warnings
+from pathlib import Path
 
+import nbformat
 import pytest
 
 from high_availability.answers import ALSO_RIGHT, MISCONCEPTIONS, RIGHT
@@ -15,6 +17,7 @@ from lessonlib.learning import CheckFailed, as_part, check
 from lessonlib.learning.exercises import IDEA, LOOK, judge
 from lessonlib.limits import progress
 
+ROOT = Path(__file__).parents[2]
 BUILT = [id_ for id_ in RIGHT if id_ != "4.6"]
 
 
@@ -97,13 +100,27 @@ def test_our_pieces_keep_what_each_case_asks_and_the_textbook_version_does_not(i
     assert not all(survived)
 
 
-@pytest.mark.parametrize("id_", EXERCISES)
-def test_what_a_ladder_tells_to_run_runs(id_):
-    names = {"CLUSTER": CLUSTER, "CLUSTER_OF_5": CLUSTER_OF_5, "HEARTBEATS": HEARTBEATS, "ACCRUAL": ACCRUAL}
-    for line in re.findall(
-        r"`((?:CLUSTER|HEARTBEATS|ACCRUAL)\w*\.run\(.*?\))`", "\n".join(EXERCISES[id_].ladder)
-    ):
-        assert len(eval(line, names).history) > 100
+SET_UP = next(
+    cell.source
+    for cell in nbformat.read(ROOT / "solutions" / "04_high_availability.ipynb", as_version=4).cells
+    if cell.id == "setup"
+)
+LINES = [
+    (id_, line)
+    for id_, exercise in EXERCISES.items()
+    for line in re.findall(r"`([\w.]+\(.*?run.*?\)|CLUSTER.run\(.*?\))`", "\n".join(exercise.ladder))
+]
+
+
+def test_every_ladder_but_one_begins_with_something_to_run():
+    assert [id_ for id_, _ in LINES] == ["4.1", "4.2", "4.3", "4.5", "4.6", "4.7"]
+
+
+@pytest.mark.parametrize(("id_", "line"), LINES)
+def test_what_a_ladder_tells_to_run_can_be_pasted_below_the_set_up(id_, line):
+    names = {}
+    exec(SET_UP + "\nrun = mystery()", names)
+    assert repr(eval(line, names))
 
 
 def test_the_mystery_breaks_the_rule_that_it_is_about_first_and_two_members_vote_twice():
