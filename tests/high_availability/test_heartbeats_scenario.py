@@ -2,10 +2,16 @@
 and nothing else; and each mistake that learners make shows in a plan."""
 
 import asyncio
+import json
+import os
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+from pythons import pythons
 
 from lessonlib.high_availability.heartbeat import HeartbeatMonitor
 from lessonlib.high_availability.phi import PhiAccrualDetector
@@ -20,6 +26,7 @@ ACCURATE = "a live, connected node is not suspected"
 WITHDRAWN = "a suspicion ends when the node is heard again"
 DIED = "no task dies unseen"
 PLANS = 500
+ROOT = Path(__file__).parents[2]
 
 
 # ---- Detectors with a mistake ----------------------------------------------------------------------------
@@ -238,6 +245,31 @@ def test_no_fault_plan_breaks_a_rule_of_ours(scenario, system):
     assert not found.not_exercised, "a rule was never put to the test"
 
 
+class MorePatient(HeartbeatMonitor):
+    """Keeps the promise of ACCRUAL and waits for longer than ours, as other distributions of the intervals make one do."""
+
+    def __init__(self, threshold, *, window, longest_s, first_interval_s):
+        super().__init__(4 * longest_s)
+
+
+def test_search_holds_nothing_against_a_detector_that_keeps_the_promise_in_another_way():
+    found = search(ACCRUAL, parts={"detector": MorePatient}, plans=PLANS, seed=2)
+    assert found.exhausted, found.describe()
+
+
+@pytest.mark.parametrize(
+    ("seed", "plan"),
+    [(11, "0s..0.5s duplicate 50%; 3s..3.1s slow node-1 by 3s"), (213, "1s..1.1s slow node-3 by 3s")],
+)
+def test_nor_do_the_plans_that_once_did(seed, plan):
+    """The last slow step of a slow node lasts beyond the fault."""
+    run = ACCRUAL.run(
+        parts={"detector": lambda *a, **k: HeartbeatMonitor(2.9)}, plan=plan, seed=seed, **ACCRUAL.small
+    )
+    assert run.history.of("suspicion").records
+    assert not run.broken, run.describe()
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 def test_the_same_search_breaks_the_textbook_with_a_short_plan_that_names_the_defect(scenario):
     found = search(scenario, "textbook", plans=PLANS, seed=1)
@@ -271,6 +303,43 @@ REGRESSIONS = [
 def test_what_once_broke_a_rule_does_not_any_more(scenario, system, seed, plan):
     run = scenario.run(system, plan=plan, seed=seed, **scenario.small)
     assert not run.broken, run.describe()
+
+
+PROGRAM = """
+import json
+from lessonlib.high_availability.scenario import ACCRUAL, HEARTBEATS
+
+PLAN = (
+    "2s..4s lose 30%; 3s..5s reorder 50% by 500ms; 4s..6s duplicate 30%; at 5s crash watcher for 1s; "
+    "7s..9s partition node-1 | watcher; 6s..8s slow node-2 by 100ms; 1s..9s skew node-3 by 60s; at 9s pause node-3 for 2s"
+)
+print(json.dumps([
+    [run.history.digest(), [str(verdict) for verdict in run.verdicts]]
+    for scenario, system in ((HEARTBEATS, "textbook"), (HEARTBEATS, "pattern"), (HEARTBEATS, "phi"), (ACCRUAL, "pattern"))
+    for run in [scenario.run(system, plan=PLAN)]
+]))
+"""
+
+
+def digests(python=sys.executable, hash_seed="0"):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": hash_seed,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    answer = subprocess.run(
+        [python, "-c", PROGRAM], capture_output=True, text=True, env=environment, check=False, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def test_every_hash_seed_and_every_python_sees_the_same():
+    first = digests()
+    assert digests(hash_seed="4242") == first
+    for python in pythons().values():
+        assert digests(python, "7") == first
 
 
 def test_the_scenarios_repeat_byte_for_byte():
