@@ -35,6 +35,7 @@ from lessonlib.high_availability.fenced_store import STORE_FILE, FencedStore
 from lessonlib.high_availability.heartbeat import HeartbeatMonitor, beat, keep_watch
 from lessonlib.high_availability.lease import LEASE_FILE, Grant, Lease, LeaseHeld, Leases
 from lessonlib.high_availability.manager import HighAvailabilityManager
+from lessonlib.high_availability.mystery import ColleaguesBallot
 from lessonlib.high_availability.phi import PhiAccrualDetector, silence_at
 from lessonlib.high_availability.promises import BALLOT_FILE, LOG_FILE
 from lessonlib.high_availability.rebalance import rebalance_work
@@ -60,7 +61,7 @@ from lessonlib.lab.faults import (
     SlowNode,
 )
 from lessonlib.lab.rules import nothing_died
-from lessonlib.lab.scenario import Param, Parts, Scenario, ScenarioError
+from lessonlib.lab.scenario import Param, Parts, Run, Scenario, ScenarioError
 from lessonlib.lab.world import Node, World
 from lessonlib.ports import MemoryDisk, Ports
 
@@ -774,3 +775,10 @@ ACCRUAL = replace(
     },
     params=HEARTBEATS.params,
 )
+
+
+def mystery() -> Run:
+    """The run of the diagnose exercise: our cluster, with the ballot of `mystery.py` in it. Its leader crashes."""
+    return CLUSTER.run(
+        parts={"ballot": ColleaguesBallot}, plan="at 1500ms crash node-1 for 1s", seed=147, **CLUSTER.small
+    )

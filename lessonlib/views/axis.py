@@ -52,13 +52,15 @@ class Axis:
 
     def draw(self, sheet: Sheet, top: float, bottom: float) -> None:
         """Draw a line up through the lanes for each tick, and its time below."""
+        beside = self.left - 20
         for t_us in self.ticks():
             x = self.x(t_us)
             sheet.path(f"M{x:.1f} {top:.1f}V{bottom + 4:.1f}", stroke=RULE)
             label = clock(t_us)
             half = text_width(label) / 2
+            beside = min(beside, x - half - 4)
             sheet.text(min(x, self.right + 8 - half), bottom + 16, label, anchor="middle", fill=INK)
-        sheet.text(self.left - 20, bottom + 16, "virtual time", anchor="end", fill=GREY)
+        sheet.text(beside, bottom + 16, "virtual time", anchor="end", fill=GREY)
 
 
 def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_us: int) -> tuple[int, int]:
