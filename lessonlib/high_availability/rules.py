@@ -225,12 +225,21 @@ def one_leader_a_term(history: History) -> Verdict:
 
 @rule("a leader that has been replaced is fenced off")
 def fenced_off(history: History) -> Verdict:
-    """Once the store has taken a write of a leader, it takes none of an earlier one: no lower token."""
+    """Once the store has taken a write of a leader, it takes none of an earlier one: no lower token.
+
+    A store that loses its disk loses the tokens with it, and begins anew.
+    """
     leaders = leaderships(history)
     if any(one.term for one in leaders) and not _promises_kept(history):
         return not_exercised("A majority of the members lost its promises with its disks.")
+    lost_us = [
+        r.t_us for r, fault in _begun(history) if isinstance(fault, CrashLosingDisk) and fault.node == STORE
+    ]
     highest: dict[str, tuple[int, Record]] = {}
     for record in history.of("stored"):
+        while lost_us and record.t_us >= lost_us[0]:
+            del lost_us[0]
+            highest.clear()
         token = record.data["token"]
         if token is None:  # without tokens: the number of the leadership
             token = sum(one.start_us <= record.t_us for one in leaders[: _latest(leaders, record) + 1])
