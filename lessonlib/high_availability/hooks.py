@@ -30,7 +30,7 @@ class OnAssignment(Protocol):
         self,
         node: str,
         number: int,
-        owners: Mapping[str, str],
+        owners: Mapping[str, str | None],
         nodes: list[str],
         moved: list[str],
         reason: str,

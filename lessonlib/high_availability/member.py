@@ -347,8 +347,8 @@ class Member:
                 self._on_applied(self.name, index, entry.term, command)
             if office is not None:
                 if command["op"] == "assign" and self._on_assignment is not None:
-                    about = command["owners"], command["nodes"], moved, command["reason"]
-                    self._on_assignment(self.name, index, *about)
+                    owners = dict(self.state.owners)
+                    self._on_assignment(self.name, index, owners, command["nodes"], moved, command["reason"])
                 office.committed(index)
 
     # ---- Calls --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ DEFECTS = {
     "D3": "the dead node's state is read from the dead node, which never answers",
     "D4": "work that moves is not removed where it was: two nodes do it, should the first not be dead",
     "D5": "with no survivor the dead leader stays leader",
-    "D6": "a node that was taken out is unknown: nothing it says is heard, nothing is sent to it, also when it is back",
+    "D6": "a node that returns is unknown: nothing it says is heard, nothing is sent to it, and it starts from nothing",
     "D7": "a write is acknowledged before anyone else has it",
     "D8": "the store takes what it is given, also from a leader that has been replaced",
 }

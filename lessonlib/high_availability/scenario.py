@@ -61,7 +61,7 @@ from lessonlib.lab.faults import (
     SlowNode,
 )
 from lessonlib.lab.rules import nothing_died
-from lessonlib.lab.scenario import Param, Parts, Run, Scenario
+from lessonlib.lab.scenario import Param, Parts, Run, Scenario, ScenarioError
 from lessonlib.lab.world import Node, World
 from lessonlib.ports import MemoryDisk, Ports
 
@@ -262,6 +262,12 @@ def _build(
     members: tuple[str, ...],
 ) -> Callable[[World, Parts, Mapping[str, Any]], Coroutine[Any, Any, None]]:
     def build(world: World, parts: Parts, params: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
+        beat, low, high = (params[name] for name in ("heartbeat_ms", "election_low_ms", "election_high_ms"))
+        if not beat < low <= high:
+            raise ScenarioError(
+                f"heartbeat_ms={beat}, election_low_ms={low}, election_high_ms={high} make no sense; "
+                "give each no more than the next, and the first less than the second"
+            )
         names = ("heartbeat_ms", "election_low_ms", "election_high_ms", "timeout_s")
         world.record("limits", members=members, **{name: params[name] for name in names})
         items = [f"item-{number}" for number in range(1, params["work_items"] + 1)]
@@ -320,7 +326,7 @@ PATTERN: Parts = {
 }
 PARAMS = (
     Param("duration_s", 10, 1, 600, "s", "How long clients write and read."),
-    Param("ops_per_s", 6, 0.1, 100, "operations/s", "How many operations all clients do in a second."),
+    Param("ops_per_s", 6, 1, 100, "operations/s", "How many operations all clients do in a second."),
     Param("keys", 2, 1, 100, "keys", "Among how many keys the operations go."),
     Param("work_items", 6, 0, 100, "items", "How many pieces of work the cluster has."),
     Param("heartbeat_ms", 50, 10, 1000, "ms", "How often the leader is heard."),

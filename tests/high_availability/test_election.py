@@ -204,7 +204,11 @@ def test_a_learner_neither_stands_nor_votes():
     group.campaign("node-1")
     group.settle()
     assert group.roles() == [FOLLOWER, LEARNER, LEARNER]
-    assert group.heartbeat("node-1", "node-2") and group.at["node-2"].leader == "node-1"
+    request = {"type": "vote request", "term": 9, "log_term": 0, "log_index": 0}
+    [(_, vote)] = group.at["node-2"].receive("node-1", request, now_s=9, my_log=EMPTY)
+    assert not vote["granted"]
+    assert group.at["node-2"].hear_leader("node-1", 9, 9.0)
+    assert (group.at["node-2"].leader, group.at["node-2"].role) == ("node-1", LEARNER)
 
 
 def test_a_vote_of_an_election_that_is_over_is_not_counted():

@@ -9,13 +9,18 @@ from lessonlib.errors import LessonError
 from lessonlib.high_availability import (
     Ballot,
     ClusterError,
+    Entry,
     LogFull,
     NotCommitted,
     NotConfirmed,
     NotLeader,
+    ReplicatedLog,
     commit_index,
 )
+from lessonlib.high_availability.heartbeat import HeartbeatMonitor
+from lessonlib.high_availability.leadership import Leadership
 from lessonlib.high_availability.promises import BALLOT_FILE, LOG_FILE
+from lessonlib.high_availability.register import NOOP
 from lessonlib.high_availability.scenario import CLUSTER
 from lessonlib.lab import simulate
 from lessonlib.lab.faults import Crash, CrashAfterWrite, FaultPlan
@@ -165,6 +170,65 @@ async def test_nothing_is_sent_before_it_is_on_the_disk():
         cluster.ports[name].disk.broken = False
     await cluster.write("color", "blue")
     await cluster.close()
+
+
+@in_virtual_time
+async def test_a_heartbeat_of_a_new_term_is_not_answered_before_the_term_is_on_the_disk():
+    cluster = Cluster()
+    follower, leader = cluster.others(await cluster.led())
+    cluster.ports[follower].disk.broken = True
+    heartbeat = {"type": "append", "term": 7, "prev_index": 0, "prev_term": 0, "entries": [], "commit": 0}
+    cluster.sent.clear()
+    cluster.ports[leader].transport.send(follower, {**heartbeat, "round": 1})
+    await asyncio.sleep(0.1)
+    assert not [m for who, _, m in cluster.sent if who == follower and m["term"] == 7]
+    await cluster.close()
+
+
+@in_virtual_time
+async def test_a_follower_commits_no_entry_that_the_leader_has_not_confirmed_to_it():
+    """Its own suffix may be a dead leader's: what the leader has committed is another entry of that index."""
+    cluster = Cluster()
+    leader = await cluster.led()
+    follower = cluster.others(leader)[0]
+    append = {"type": "append", "term": 1, "prev_index": 1, "prev_term": 1, "round": 1}
+    stray = {"term": 1, "command": {"op": "write", "key": "color", "value": "red"}}
+    send = cluster.ports[leader].transport.send
+    send(follower, {**append, "entries": [stray], "commit": 1})
+    send(follower, {**append, "entries": [], "commit": 2})
+    await asyncio.sleep(0.01)
+    assert commands(cluster, follower) == [(1, {"op": "noop"})]
+    await cluster.close()
+
+
+@in_virtual_time
+async def test_a_leader_that_was_replaced_answers_no_read_from_what_it_knew():
+    cluster = Cluster(answer_s=0.2)
+    leader = await cluster.led()
+    await cluster.members[leader].write("color", "blue")
+    await asyncio.sleep(0.04)
+    cluster.isolate(leader)
+    with pytest.raises(NotConfirmed):  # though every round before the read was answered
+        await cluster.members[leader].read("color")
+    await cluster.close()
+
+
+@in_virtual_time
+async def test_a_new_leader_answers_reads_only_once_its_first_entry_is_committed():
+    """Until then it may not know what its predecessor has acknowledged (§8), though it surely leads."""
+    log = ReplicatedLog()
+    log.take(1, [Entry(1, NOOP), Entry(1, "acknowledged by the leader of term 1")])
+    office = Leadership("node-1", ["node-2"], term=2, log=log, detector=HeartbeatMonitor(1), now_s=0)
+    log.take(3, [Entry(2, NOOP)])
+    office.replication.begin_round()
+    read = office.awaiting_round()
+    refusal = {"round": 1, "ok": False, "match": 0, "learner": False}
+    office.replication.receive("node-2", refusal)
+    office.answer_reads()
+    assert office.replication.confirmed_round == 1 and not read.done()
+    log.commit(3)
+    office.answer_reads()
+    assert read.done()
 
 
 @in_virtual_time
