@@ -118,14 +118,15 @@ class Leases:
                         f"{known[0].holder} holds {resource!r:.60}; ask again in {known[1] - now_s:.3g} s",
                         retry_after_s=known[1] - now_s,
                     )
-                # Renewed in memory alone: after a restart each lease counts as just granted anyway.
-                grant = known[0]
+                grant = Grant(resource, holder, known[0].token, self._duration_s)
             else:
                 # A number that went to the disk is used up, also when the disk then reports a failure.
                 self._highest += 1
                 grant = Grant(resource, holder, self._highest, self._duration_s)
+            if known is None or known[0] != grant:
                 await self._disk.append(LEASE_FILE, _record(grant))  # durable, then granted
                 self._records += 1
+            # Else it is renewed in memory alone: after a restart each lease counts as just granted anyway.
             self._grants[resource] = grant, asyncio.get_running_loop().time() + self._duration_s
             if self._records > _SPARE_RECORDS + 2 * len(self._grants):
                 last = sorted((grant for grant, _ in self._grants.values()), key=lambda grant: grant.token)
@@ -145,11 +146,11 @@ class Leases:
         if self._loaded:
             return
         records = await self._disk.read(LEASE_FILE)
-        end_s = asyncio.get_running_loop().time() + self._duration_s
+        now_s = asyncio.get_running_loop().time()
         for record in records:
-            grant = Grant(record["resource"], record["holder"], record["token"], self._duration_s)
+            grant = Grant(record["resource"], record["holder"], record["token"], record["duration_s"])
             # It may have been granted for longer than this service now grants.
-            self._grants[grant.resource] = grant, end_s + max(0.0, record["duration_s"] - self._duration_s)
+            self._grants[grant.resource] = grant, now_s + max(grant.duration_s, self._duration_s)
             self._highest = max(self._highest, grant.token)
         self._records, self._loaded = len(records), True
 

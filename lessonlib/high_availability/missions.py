@@ -45,7 +45,12 @@ def _losses_are_no_death(runs: Runs) -> bool:
 
 def _two_leaders_without_a_cut(runs: Runs) -> bool:
     harmless = all(isinstance(fault, Pause | SlowNode | Delay) for fault in runs.plan)
-    return bool(runs.plan) and harmless and _breaks(runs["textbook"], rules.one_leader_a_term) and not runs["pattern"].broken
+    return (
+        bool(runs.plan)
+        and harmless
+        and _breaks(runs["textbook"], rules.one_leader_a_term)
+        and not runs["pattern"].broken
+    )
 
 
 def _fenced_off(runs: Runs) -> bool:
@@ -74,7 +79,9 @@ def _longest_without_a_leader_s(run: Run) -> float:
 
 
 def _lost_by_one_fault(runs: Runs) -> bool:
-    return len(runs.plan) == 1 and _breaks(runs["textbook"], rules.writes_survive) and not runs["pattern"].broken
+    return (
+        len(runs.plan) == 1 and _breaks(runs["textbook"], rules.writes_survive) and not runs["pattern"].broken
+    )
 
 
 def _two_of_five(runs: Runs) -> bool:

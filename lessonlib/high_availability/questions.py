@@ -77,13 +77,13 @@ PREDICTIONS = {
                 "By then the others may have written the same key. Whose write would you throw away?",
             ),
             Option(
+                "it is refused, and so are all others: with a node missing the cluster is down",
+                "Two of three are a majority. On their side the cluster goes on.",
+            ),
+            Option(
                 "it is refused: node-1 has found out that it does not lead any more",
                 "A leader that hears no majority for as long as an election timeout steps down. Its clients are told at once.",
                 right=True,
-            ),
-            Option(
-                "it is refused, and so are all others: with a node missing the cluster is down",
-                "Two of three are a majority. On their side the cluster goes on.",
             ),
         ),
     ),
@@ -92,13 +92,13 @@ PREDICTIONS = {
         "others elect a new leader, which writes to the store as well. Then the old one wakes. What does it do first?",
         (
             Option(
-                "it notices that ten seconds have passed, and asks who leads",
-                "A paused process notices nothing. It goes on with the very next line, and that one sends the write.",
-            ),
-            Option(
                 "it goes on where it stopped, and sends its write",
                 "It checked that it leads *before* the pause. No check of its own can help: it can be paused after that, too.",
                 right=True,
+            ),
+            Option(
+                "it notices that ten seconds have passed, and asks who leads",
+                "A paused process notices nothing. It goes on with the very next line, and that one sends the write.",
             ),
             Option(
                 "it cannot do anything: the others have removed it",
@@ -111,13 +111,13 @@ PREDICTIONS = {
         "messages are lost. What does a client read from the new leader?",
         (
             Option(
-                "the value: it was acknowledged, so it is safe",
-                "What does *acknowledged* mean here? One node had it, and that node is gone.",
-            ),
-            Option(
                 "what was there before: the value is gone",
                 "Nobody but the dead leader had it when it said ok.",
                 right=True,
+            ),
+            Option(
+                "the value: it was acknowledged, so it is safe",
+                "What does *acknowledged* mean here? One node had it, and that node is gone.",
             ),
             Option(
                 "an error: the new leader knows that something is missing",
@@ -130,8 +130,12 @@ PREDICTIONS = {
         "at the least, so that the load is even each time?",
         (
             Option(
-                "four, and then none: who comes back waits for new work",
-                "Then two nodes have six jobs each and one has none.",
+                "four, and then twelve: the work is dealt out anew",
+                "That is even, too. But each job that moves must load its state again; eight of them moved for nothing.",
+            ),
+            Option(
+                "all twelve, twice",
+                "Of the jobs on the two live nodes none has to move when the third one dies.",
             ),
             Option(
                 "four, and then four",
@@ -139,12 +143,8 @@ PREDICTIONS = {
                 right=True,
             ),
             Option(
-                "four, and then twelve: the work is dealt out anew",
-                "That is even, too. But each job that moves must load its state again; eight of them moved for nothing.",
-            ),
-            Option(
-                "all twelve, twice",
-                "Of the jobs on the two live nodes none has to move when the third one dies.",
+                "four, and then none: who comes back waits for new work",
+                "Then two nodes have six jobs each and one has none.",
             ),
         ),
     ),
@@ -220,13 +220,13 @@ CONCEPTS = {
         "must it answer?",
         (
             Option(
-                "yes: it has not voted since it started",
-                "Then term 7 may have two leaders: *node-1* counts a vote that was given away twice.",
-            ),
-            Option(
                 "no: it has voted in this term",
                 "It knows that from its disk. Term and vote are written there *before* the vote is sent.",
                 right=True,
+            ),
+            Option(
+                "yes: it has not voted since it started",
+                "Then term 7 may have two leaders: *node-1* counts a vote that was given away twice.",
             ),
             Option(
                 "no: who has just started must not vote for a while",
@@ -298,12 +298,12 @@ RECALL = (
     Choice(
         "A node has been silent for longer than its timeout. What do you know?",
         (
-            Option("that it is dead", "It may be slow, paused or cut off, and back in a moment."),
             Option(
                 "that it was silent",
                 "A suspicion. What follows from it must be right even when the node lives.",
                 right=True,
             ),
+            Option("that it is dead", "It may be slow, paused or cut off, and back in a moment."),
             Option("that the network is cut", "That, or a crash, or a pause. From here they look the same."),
         ),
     ),
@@ -361,14 +361,17 @@ RECALL = (
         "Three candidates stand for election at the same moment, again and again. What ends it?",
         (
             Option("a shorter timeout", "Then they stand at the same moment sooner."),
-            Option("a timeout that is drawn by chance", "One is early, and has the votes.", right=True),
             Option("the lowest name wins", "Of those who can see it. Behind a cut, others do."),
+            Option("a timeout that is drawn by chance", "One is early, and has the votes.", right=True),
         ),
     ),
     Choice(
         "What does *linearizable* promise of a register?",
         (
-            Option("that all copies are equal at all times", "They cannot be. It is what clients see that counts."),
+            Option(
+                "that all copies are equal at all times",
+                "They cannot be. It is what clients see that counts.",
+            ),
             Option(
                 "that each operation seems to happen at one moment between its start and its end",
                 "So nobody reads an old value after somebody has read, or was promised, a newer one.",

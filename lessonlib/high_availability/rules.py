@@ -697,10 +697,11 @@ def tokens_grow(history: History) -> Verdict:
 def lease_moves_on(history: History) -> Verdict:
     """An old lease ends, or the lock service that starts anew waits for that, and a request gets through."""
     terms: dict[str, Any] | None = next((r.data for r in history.of("lease terms")), None)
-    begun = [r.data["fault"] for r in history.of("fault", phase="begins")]
     if terms is None:
         return not_exercised("There was no lease.")
-    last_us = round(FaultPlan.parse("; ".join(begun)).ends_s * 1e6) if begun else 0
+    begun = FaultPlan.parse("; ".join(r.data["fault"] for r in history.of("fault", phase="begins")))
+    # A message that was held back is under way for so much longer, and holds up those behind it.
+    last_us = round(max((f.ends_s + getattr(f, "by_s", 0) for f in begun), default=0) * 1e6)
     due_us = last_us + round(terms["again_s"] * 1e6)
     down = _down_at_the_end(history)
     if LOCK in down or down.issuperset(WORKERS):

@@ -33,7 +33,7 @@ from lessonlib.high_availability.disk_format import format_disk
 from lessonlib.high_availability.errors import StaleToken
 from lessonlib.high_availability.fenced_store import STORE_FILE, FencedStore
 from lessonlib.high_availability.heartbeat import HeartbeatMonitor, beat, keep_watch
-from lessonlib.high_availability.lease import Grant, Lease, LeaseHeld, Leases
+from lessonlib.high_availability.lease import LEASE_FILE, Grant, Lease, LeaseHeld, Leases
 from lessonlib.high_availability.manager import HighAvailabilityManager
 from lessonlib.high_availability.mystery import ColleaguesBallot
 from lessonlib.high_availability.phi import PhiAccrualDetector, silence_at
@@ -419,6 +419,8 @@ def _lock_service(world: World, parts: Parts, params: Mapping[str, Any]) -> None
                     }
                     transport.send(sender, answer)
                     continue
+                except OSError:
+                    continue  # nothing was granted
                 whose = [grant.holder, grant.token]
                 renewed = whose == last["whose"]
                 last["lease"], last["whose"] = last["lease"] + (not renewed), whose
@@ -495,6 +497,8 @@ def _leased_store(world: World, parts: Parts) -> None:
                 about = {name: asked[name] for name in ("key", "value", "token", "lease")}
                 try:
                     await store.write(asked["key"], asked["value"], asked["token"])
+                except OSError:
+                    continue  # nothing was acknowledged
                 except StaleToken as stale:
                     world.record("refused", LEASED_STORE, **about, by=sender, highest=stale.highest)
                 else:
@@ -551,10 +555,22 @@ LEASE = Scenario(
     params=(
         Param("duration_s", 20, 1, 600, "s", "How long the workers work."),
         Param("lease_ms", LEASE_MS_DEFAULT, 300, 60_000, "ms", "For how long a lease is granted."),
-        Param("margin_ms", 100, 0, 1_000, "ms", "How much earlier the holder stops (pattern only)."),
+        Param("margin_ms", 100, 0, 250, "ms", "How much earlier the holder stops (pattern only)."),
         Param("work_ms", 200, 1, 1_000, "ms", "How long a page of the report takes."),
     ),
-    faults=(Pause, ClockSkew, Delay, Duplication, Reordering, Loss, Crash, Partition, OneWayPartition),
+    faults=(
+        Pause,
+        ClockSkew,
+        Delay,
+        Duplication,
+        Reordering,
+        Loss,
+        Partition,
+        OneWayPartition,
+        Crash,
+        CrashAfterWrite,
+        FailingDisk,
+    ),
     rules=(
         rules.one_holder,
         rules.late_writes_fenced,
@@ -563,7 +579,7 @@ LEASE = Scenario(
         nothing_died(),
     ),
     lanes=(LOCK, *WORKERS, LEASED_STORE),
-    targets={"node": (LOCK, *WORKERS, LEASED_STORE)},
+    targets={"node": (LOCK, *WORKERS, LEASED_STORE), "file": (LEASE_FILE, STORE_FILE)},
     settle_s=12,
     horizon_s=6,
     small={"duration_s": 6, "lease_ms": LEASE_SMALL_MS},

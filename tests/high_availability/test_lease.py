@@ -102,6 +102,31 @@ def test_a_lease_that_was_kept_by_its_holder_across_a_restart_keeps_its_token():
     simulate(main())
 
 
+def test_a_lease_that_was_renewed_for_longer_than_it_was_granted_is_kept_for_longer_by_the_next_grantor():
+    async def main():
+        disk = MemoryDisk()
+        await Leases(disk, duration_s=2).grant("report", "a")
+        renewed = await Leases(disk, duration_s=10).grant("report", "a")
+        assert (renewed.token, renewed.duration_s) == (1, 10)
+        again = Leases(disk, duration_s=2)
+        await refused(again, "report", "b")
+        await asyncio.sleep(9.9)
+        await refused(again, "report", "b")
+
+    simulate(main())
+
+
+def test_renewing_writes_nothing_to_the_disk():
+    async def main():
+        disk = MemoryDisk()
+        leases = Leases(disk)
+        for _ in range(10):
+            await leases.grant("report", "a")
+        assert len(await disk.read(LEASE_FILE)) == 1
+
+    simulate(main())
+
+
 class FailingDisk(MemoryDisk):
     failing = False
 

@@ -17,7 +17,12 @@ PROOFS = [
     ("4-1", 1, "at 3s pause node-2 for 3s", ["at 3s crash node-2 for 3s", "at 3s pause node-2 for 500ms"]),
     ("4-1", 2, "at 3s crash node-2 for 500ms", ["at 3s crash node-2 for 3s", "at 3s pause node-2 for 500ms"]),
     ("4-1", 3, "0s..8s lose 20%", ["0s..1s lose 20%", "0s..8s lose 60%"]),
-    ("4-2", 1, "at 3s pause node-1 for 3s", ["3s..6s partition node-1 | node-2,node-3", "at 3s pause node-3 for 100ms"]),
+    (
+        "4-2",
+        1,
+        "at 3s pause node-1 for 3s",
+        ["3s..6s partition node-1 | node-2,node-3", "at 3s pause node-3 for 100ms"],
+    ),
     (
         "4-2",
         2,
@@ -28,7 +33,10 @@ PROOFS = [
         "4-2",
         3,
         "3s..6s partition node-1 | node-2,node-3; 3s..6s partition node-2 | node-3",
-        ["3s..6s partition node-1 | node-2,node-3", "3s..4s partition node-1 | node-2,node-3; 3s..4s partition node-2 | node-3"],
+        [
+            "3s..6s partition node-1 | node-2,node-3",
+            "3s..4s partition node-1 | node-2,node-3; 3s..4s partition node-2 | node-3",
+        ],
     ),
     (
         "4-3",
@@ -40,7 +48,11 @@ PROOFS = [
         "4-3",
         2,
         "at 3s crash node-1; at 5s crash node-2",
-        ["at 3s crash node-1", "at 3s crash node-1; at 5s crash node-2 for 2s", "at 3s crash node-1; at 4s crash node-2; at 5s crash node-3"],
+        [
+            "at 3s crash node-1",
+            "at 3s crash node-1; at 5s crash node-2 for 2s",
+            "at 3s crash node-1; at 4s crash node-2; at 5s crash node-3",
+        ],
     ),
     ("4-3", 3, "at 3s pause node-5 for 3s", ["at 3s crash node-5 for 3s", "at 3s pause node-5 for 300ms"]),
 ]
