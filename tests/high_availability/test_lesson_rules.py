@@ -300,6 +300,16 @@ def test_an_equal_token_passes_and_a_lower_one_does_not():
     assert rules.fenced_off(history(*good)).status == "not exercised"
 
 
+def test_a_store_without_its_disk_has_forgotten_the_tokens():
+    def lost(t_s):
+        return at(t_s, "fault", "store", fault=f"at {t_s}s crash store losing disk for 1s", phase="begins")
+
+    late = at(5, "refused", "store", key="job", value="x", token=1, by="node-1", highest=2)
+    records = [stored(2, "node-2", 2), lost(3), stored(4, "node-1", 1), late]
+    assert rules.fenced_off(history(*records)).status == "holds"
+    assert rules.fenced_off(history(lost(1), *records[:1], *records[2:])).status == "broken"
+
+
 def acknowledged(t_s, node, value):
     about = {"op": "write", "call": value, "client": node, "number": value, "key": "k", "value": value}
     return [at(t_s - 0.1, "invoke", node, **about), at(t_s, "ok", node, **about)]

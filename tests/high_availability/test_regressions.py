@@ -8,6 +8,10 @@ ONCE_WRONG = [
     # What reaches the leader is late, half a second each: slow, not silent. It keeps its office, and answers after its
     # clients have gone. The rule asked for writes of a majority whose leader was not one of it.
     (CLUSTER, "2s..5s delay 0.5s to node-3", 21913),
+    # Clients asked for two writes in four seconds, one of them before there was a leader: the rule missed the others.
+    (CLUSTER, "", 50060),
+    # A store that has lost its disk cannot know a token any more.
+    (CLUSTER, "1s..1.5s slow node-1 by 3s; at 3.6s crash store losing disk for 0.5s", 50665),
 ]
 
 
