@@ -30,6 +30,7 @@ from math import inf
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import whole
 
 WRITE, READ = "write", "read"
 
@@ -56,9 +57,13 @@ class Operation:
     by: str = ""
 
     def __str__(self) -> str:
-        until = "no answer" if self.end_us is None else f"{self.end_us / 1e6:.6g} s"
+        until = "no answer" if self.end_us is None else f"{_seconds(self.end_us)} s"
         who = f" by {self.by}" if self.by else ""
-        return f"{self.kind} {self.value!r}{who} ({self.start_us / 1e6:.6g} s to {until})"
+        return f"{self.kind} {self.value!r}{who} ({_seconds(self.start_us)} s to {until})"
+
+
+def _seconds(time_us: int) -> str:
+    return f"{time_us / 1e6:.6f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ def first_violation(operations: Iterable[Operation], *, operations_max: int = 10
     Raises LessonError when a value is written to a key twice, when None is written, when an operation ends before it
     starts, and when there are more than `operations_max`.
     """
+    whole("operations_max", operations_max, least=1)
     by_key: dict[str, list[Operation]] = {}
     for count, operation in enumerate(operations, 1):
         if count > operations_max:

@@ -73,7 +73,7 @@ TABLE = {
     "first_violation(operations_max)": (
         "operations_max",
         lambda v: first_violation([Operation("read", None, start_us=0, end_us=1)] * 3, operations_max=v),
-        [2],
+        [2, *COUNTS],
     ),
     "Operation(kind)": ("kind", lambda v: judge(kind=v), [None, "cas", 7]),
     "Operation(value)": ("value", lambda v: judge(value=v), [None, 1.5, [1], {"a": 1}]),
