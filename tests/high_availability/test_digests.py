@@ -1,4 +1,4 @@
-"""The clusters repeat, byte for byte: in every process, with every hash seed, on every Python."""
+"""The lesson's scenarios repeat, byte for byte: in every process, with every hash seed, on every Python."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pythons import pythons
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json
-from lessonlib.high_availability.scenario import CLUSTER, CLUSTER_OF_5
+from lessonlib.high_availability.scenario import CLUSTER, CLUSTER_OF_5, HEARTBEATS, LEASE
 
 TROUBLE = (
     "at 0.5s crash node-2 for 0.5s; 1s..2s partition node-1 | node-2,node-3; 1s..3s duplicate 30%; 2s..3s lose 10%; "
@@ -21,12 +21,18 @@ TROUBLE = (
     "2s..4s skew node-1 by 60s; 3s..4s slow-disk node-1 by 50ms; 3s..4s fail-disk node-2 30%; 4s..5s slow node-3 by 20ms; "
     "after write 3 to log crash node-1 for 1s; 4s..5s partition store > node-1; at 5s crash node-3 losing disk for 500ms"
 )
+LEASED = (
+    "at 1s pause worker-1 for 2s; 2s..4s skew lock by 2s; 3s..4s duplicate 50%; 4s..5s delay 500ms from lock to worker-2; "
+    "at 5s crash lock for 300ms; 5s..6s fail-disk store 50%; after write 3 to leases crash lock for 100ms"
+)
+BEATS = "at 2s crash node-2 for 2s; 1s..3s lose 20%; at 4s pause node-3 for 2s; 5s..6s delay 300ms"
 print(json.dumps([
     [scenario.name, system, seed, run.history.digest(), [str(verdict) for verdict in run.verdicts]]
-    for scenario in (CLUSTER, CLUSTER_OF_5)
-    for system in ("textbook", "pattern")
+    for plan, scenarios in ((TROUBLE, (CLUSTER, CLUSTER_OF_5)), (LEASED, (LEASE,)), (BEATS, (HEARTBEATS,)))
+    for scenario in scenarios
+    for system in scenario.systems
     for seed in (1, 2)
-    for run in [scenario.run(system, plan=TROUBLE, seed=seed, **scenario.small)]
+    for run in [scenario.run(system, plan=plan, seed=seed, **scenario.small)]
 ]))
 """
 
@@ -61,9 +67,9 @@ def test_every_python_sees_the_same(version):
 
 def test_the_trial_tests_what_it_should():
     found = digests()
-    assert len(found) == 8
-    assert len({digest for *_, digest, _ in found}) == 8
+    assert len(found) == 18
+    assert len({digest for *_, digest, _ in found}) == 18
     broken = {
         (name, system) for name, system, _, _, verdicts in found if any("broken" in v for v in verdicts)
     }
-    assert broken == {("CLUSTER", "textbook"), ("CLUSTER_OF_5", "textbook")}
+    assert broken == {(name, "textbook") for name in ("CLUSTER", "CLUSTER_OF_5", "LEASE", "HEARTBEATS")}
