@@ -71,25 +71,13 @@ _asked_often = _monitor(
 )
 _back = _monitor(
     "A suspicion lasts until the next heartbeat, and ends with it.",
-    Example(
-        f"{A_B}; monitor.suspects(1.2)",
-        "monitor.suspects(1.3)",
-        ["a", "b"],
-        "It forgets whom it suspects, so that nobody hears of it a second time. Leave self.heard_s as it is.",
-    ),
-    Example(
-        f"{A_B}; monitor.heard('a', 1.1); monitor.suspects(1.2); monitor.heard('b', 1.3)",
-        "monitor.suspects(1.4)",
-        [],
-        "A suspicion is no death certificate: a node that was slow, paused or cut off comes back.",
-    ),
-    Example(
-        f"{A_B}; monitor.suspects(1.2); monitor.heard(node='b', now_s=1.3)",
-        "monitor.suspects(now_s=2.4)",
-        ["a", "b"],
-        "A node that came back is watched as before: it may fall silent again.",
-    ),
-)
+    Example(f"{A_B}; monitor.suspects(1.2)", "monitor.suspects(1.3)", ["a", "b"],
+            "It forgets whom it suspects, so that nobody hears of it a second time. Leave self.heard_s as it is."),
+    Example(f"{A_B}; monitor.heard('a', 1.1); monitor.suspects(1.2); monitor.heard('b', 1.3)", "monitor.suspects(1.4)", [],
+            "A suspicion is no death certificate: a node that was slow, paused or cut off comes back."),
+    Example(f"{A_B}; monitor.suspects(1.2); monitor.heard(node='b', now_s=1.3)", "monitor.suspects(now_s=2.4)", ["a", "b"],
+            "A node that came back is watched as before: it may fall silent again."),
+)  # fmt: skip
 _in_order = _monitor(
     "suspects and alive give names in the order of the alphabet, each node once and in one of the two.",
     Example(
@@ -98,25 +86,17 @@ _in_order = _monitor(
         ["a", "b", "c"],
         "In the order of the alphabet: sorted(...), so that each run is the same.",
     ),
-    Example(
-        f"{A_B}; monitor.heard('b', 0.7)",
-        "(monitor.suspects(1.5), monitor.alive(1.5))",
-        (["a"], ["b"]),
-        "alive is everybody who is watched and not suspected.",
-    ),
-    Example(
-        f"{A_B}; monitor.forget('a')",
-        "(monitor.suspects(1.5), monitor.alive(0.5))",
-        (["b"], ["b"]),
-        "forget takes a node out altogether.",
-    ),
+    Example(f"{A_B}; monitor.heard('b', 0.7)", "(monitor.suspects(1.5), monitor.alive(1.5))", (["a"], ["b"]),
+            "alive is everybody who is watched and not suspected."),
+    Example(f"{A_B}; monitor.forget('a')", "(monitor.suspects(1.5), monitor.alive(0.5))", (["b"], ["b"]),
+            "forget takes a node out altogether."),
     Example(
         f"{A_B}; monitor.forget('a'); monitor.heard('a', 0.4)",
         "(monitor.suspects(1.2), monitor.alive(0.5))",
         (["b"], ["b"]),
         "A heartbeat that was long on its way brings back a node that was forgotten. Only who is watched can be heard.",
     ),
-)
+)  # fmt: skip
 
 # ---- 4.2 Majority and terms ------------------------------------------------------------------------------
 
@@ -125,34 +105,20 @@ EMPTY = "its_log=(0, 0), my_log=(0, 0)"
 _learns = by_example(
     "MyBallot",
     "A higher term is adopted, and with it goes the vote; learn says whether the term was higher.",
-    Example(BALLOT, "ballot.learn(3)", True, "True when the term is higher than one's own, else False."),
-    Example(f"{BALLOT}; ballot.learn(3)", "ballot.term", 3, "A higher term is adopted: self.term = term."),
-    Example(
-        f"{BALLOT}; ballot.learn(3)",
-        "(ballot.learn(2), ballot.term)",
-        (False, 3),
-        "A term never goes back: what is lower than one's own is old news, and changes nothing.",
-    ),
-    Example(
-        f"{BALLOT}; ballot.learn(3)",
-        "ballot.learn(3)",
-        False,
-        "One's own term is no higher one.",
-    ),
-    Example(
-        f"{BALLOT}; ballot.stand('node-1'); ballot.learn(2)",
-        "ballot.promise",
-        {"term": 2, "voted_for": None},
-        "A vote is for one term: in a new one it is free again.",
-    ),
-    Example(
-        f"{BALLOT}; ballot.stand('node-1'); ballot.learn(1)",
-        "ballot.promise",
-        {"term": 1, "voted_for": "node-1"},
-        "It forgets its vote whenever it hears of a term, of its own term too, and can then vote a second time in it. "
-        "Only a *higher* term sets the vote free.",
-    ),
-)
+    Example(BALLOT, "ballot.learn(3)", True,
+            "True when the term is higher than one's own, else False."),
+    Example(f"{BALLOT}; ballot.learn(3)", "ballot.term", 3,
+            "A higher term is adopted: self.term = term."),
+    Example(f"{BALLOT}; ballot.learn(3)", "(ballot.learn(2), ballot.term)", (False, 3),
+            "A term never goes back: what is lower than one's own is old news, and changes nothing."),
+    Example(f"{BALLOT}; ballot.learn(3)", "ballot.learn(3)", False,
+            "One's own term is no higher one."),
+    Example(f"{BALLOT}; ballot.stand('node-1'); ballot.learn(2)", "ballot.promise", {"term": 2, "voted_for": None},
+            "A vote is for one term: in a new one it is free again."),
+    Example(f"{BALLOT}; ballot.stand('node-1'); ballot.learn(1)", "ballot.promise", {"term": 1, "voted_for": "node-1"},
+            "It forgets its vote whenever it hears of a term, of its own term too, and can then vote a second time in it. "
+            "Only a *higher* term sets the vote free."),
+)  # fmt: skip
 _votes = by_example(
     "MyBallot",
     "One vote a term, for the first who asks and is fit.",
@@ -277,6 +243,7 @@ _counts = by_example(
     _count(3, "", "pending", PENDING),
     _count(3, "yn", "pending", PENDING),
     _count(3, "nn", "lost", LOST),
+    _count(3, "yyy", "won", "More than a majority is one, too."),
     _count(3, "yny", "won", "Two of three are a majority."),
     _count(5, "yy", "pending", REACHABLE),
     _count(5, "ynn", "pending", PENDING),
@@ -576,35 +543,26 @@ ONE_MORE = (
     "has to move."
 )  # fmt: skip
 DIES, BACK = {"uneven": NEIGHBOUR, "moves": ANEW}, {"uneven": RETURNED, "moves": ONE_MORE}
+
+
+def _nodes(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"node-{number}" for number in numbers)
+
+
+def _owned(**items: int | None) -> dict[str, str | None]:
+    """Return a table of owners: item="number of its node"."""
+    return {item: None if number is None else f"node-{number}" for item, number in items.items()}
+
+
 SPREADS: tuple[tuple[dict[str, str | None], tuple[str, ...], dict[str, str]], ...] = (
-    (
-        {f"shard-{n}": f"node-{(n - 1) % 3 + 1}" for n in range(1, 10)},
-        ("node-1", "node-2"),
-        DIES,
-    ),
-    (
-        {f"shard-{n}": f"node-{(n - 1) % 5 + 1}" for n in range(1, 21)},
-        ("node-1", "node-2", "node-4", "node-5"),
-        DIES,
-    ),
-    (dict.fromkeys(["a", "b", "c", "d"]), ("node-1", "node-2"), DIES),
-    (
-        {"a": "node-1", "b": "node-1", "c": "node-1", "d": "node-2", "e": "node-2", "f": "node-2"},
-        ("node-1", "node-2", "node-3"),
-        {"uneven": RETURNED, "moves": ANEW},
-    ),
-    (
-        {"a": "node-2", "b": "node-2", "c": "node-1"},
-        ("node-1", "node-2"),
-        BACK,
-    ),
-    (
-        {"a": "node-3", "b": "node-3", "c": "node-2", "d": "node-2", "e": "node-1", "f": "node-9"},
-        ("node-1", "node-2", "node-3", "node-4"),
-        BACK,
-    ),
-    ({"a": "node-9"}, ("node-1", "node-2", "node-3"), DIES),
-    ({}, ("node-1", "node-2"), DIES),
+    ({f"shard-{n}": f"node-{(n - 1) % 3 + 1}" for n in range(1, 10)}, _nodes(1, 2), DIES),
+    ({f"shard-{n}": f"node-{(n - 1) % 5 + 1}" for n in range(1, 21)}, _nodes(1, 2, 4, 5), DIES),
+    (_owned(a=None, b=None, c=None, d=None), _nodes(1, 2), DIES),
+    (_owned(a=1, b=1, c=1, d=2, e=2, f=2), _nodes(1, 2, 3), BACK | {"moves": ANEW}),
+    (_owned(a=2, b=2, c=1), _nodes(1, 2), BACK),
+    (_owned(a=3, b=3, c=2, d=2, e=1, f=9), _nodes(1, 2, 3, 4), BACK),
+    (_owned(a=9), _nodes(1, 2, 3), DIES),
+    ({}, _nodes(1, 2), DIES),
 )
 
 
@@ -746,6 +704,13 @@ _threshold = _phi(
     Example(STEADY, "detector.suspects(24.0)", ["a"], "At threshold 8 and a mean of 1 s a node is suspected after 8 * ln 10 = 18.4 s."),
     Example("detector = ExponentialPhi(threshold=1.0, longest_s=3.0, first_interval_s=1.0); detector.watch('a', 0.0)",
             "(detector.suspects(2.2), detector.suspects(2.4))", ([], ["a"]), f"{GIVEN} Compare with self.threshold."),
+    Example(
+        "one = ExponentialPhi(1.0, longest_s=3.0, first_interval_s=1.0); one.watch('a', 0.0); level = one.level('a', 5.0); "
+        "detector = ExponentialPhi(level, longest_s=3.0, first_interval_s=1.0); detector.watch('a', 0.0)",
+        "detector.suspects(5.0)",
+        ["a"],
+        "Suspected once phi *reaches* the threshold: >=.",
+    ),
     Example(f"{STEADY}; detector.suspects(24.0); detector.heard('a', 25.0)", "detector.suspects(26.0)", [],
             "A suspicion ends with the next heartbeat."),
     Example("detector = ExponentialPhi(1.0, longest_s=3.0, first_interval_s=1.0); detector.watch('b', 0.0); detector.watch('a', 0.0)",

@@ -115,7 +115,7 @@ class Votes:
     goes_back = strictly = no_note = not_again = late_ones = note_refused = never_lost = three = (
         keeps_vote
     ) = shared = False
-    all_of_them = wrong_word = deaf = False
+    all_of_them = wrong_word = deaf = exactly = False
 
     def __init__(self, members, promise=None):
         self.members = list(members)
@@ -185,6 +185,8 @@ class Votes:
             votes.values() if self.anybody else [v for m, v in votes.items() if m in self.members]
         )
         size = 3 if self.three else len(votes) if self.reachable else len(self.members)
+        if self.exactly and said[True] > len(self.members) // 2 + 1:
+            return "pending"
         if (said[True] * 2 >= size if self.half else said[True] * 2 > size) and said[True]:
             return "won"
         if self.never_lost:
@@ -541,7 +543,7 @@ class Running:
     records_outage = natural = ignores_heartbeat = below = no_first = no_window = hoards = shared = fixed = (
         False
     )
-    never_learns = unsorted = brings_back = stays = False
+    never_learns = unsorted = brings_back = stays = above = False
 
     def __init__(self, threshold=8.0, *, window=1000, longest_s=2.0, first_interval_s=1.0):
         self.threshold, self.window = 8.0 if self.fixed else threshold, window
@@ -589,7 +591,7 @@ class Running:
         return phi if self.natural else phi * math.log10(math.e)
 
     def suspects(self, now_s):
-        found = [n for n in self.last if self.level(n, now_s) >= self.threshold]
+        found = [n for n in self.last if self.level(n, now_s) >= self.threshold * (1 + 1e-9 * self.above)]
         if self.stays:
             self.dead.update(found)
             found = list(self.dead)
@@ -748,6 +750,7 @@ MISCONCEPTIONS = {
         ("a promise of its own", votes(shared=True)),
         ("own term is no higher", votes(wrong_word=True)),
         ("learn it, and then decide", votes(deaf=True)),
+        ("More than a majority", votes(exactly=True)),
     ],
     "4.3": [
         ("It lets everybody write", shelf(open_door=True)),
@@ -817,6 +820,7 @@ MISCONCEPTIONS = {
         ("In the order of the alphabet", running(unsorted=True)),
         ("not watched changes nothing", running(brings_back=True)),
         ("A suspicion ends with the next heartbeat", running(stays=True)),
+        ("*reaches* the threshold", running(above=True)),
         ("It reads a clock of its own", ByTheMachinesClock),
     ],
 }

@@ -147,7 +147,11 @@ def test_a_piece_that_reads_a_clock_is_known_by_the_module_that_it_uses(piece, r
 
 def test_the_hint_on_clocks_comes_before_others_and_only_where_an_answer_is_wrong():
     example = Example("", "twice().now(3.0)", 3.0, "Other.")
-    assert judged(ByTheClock, example, time_is_given=True).hint == GIVEN_TIME
+    finding = judged(ByTheClock, example, time_is_given=True)
+    assert finding.hint == GIVEN_TIME
+    assert finding.seen == "twice().now(3.0) gave what its clock says in place of 3.", (
+        "the same words each time"
+    )
     assert judged(ByTheClock, example).hint == "Other."
     assert judged(OfATimeOfItsOwn, example, time_is_given=True) is None
     assert judged(ByTheClock, Example("", "1", 1), time_is_given=True) is None
