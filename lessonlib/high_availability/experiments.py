@@ -401,11 +401,11 @@ def figure_16(
 def election_curves(found: Sequence[Downtimes]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Return (ours, published) for `measured`: for each timeout its points (percent of elections, over within ms)."""
     ours = {row.name: [(percent, row.quantile(percent)) for percent in QUANTILES] for row in found}
-    published = {
-        row.name: [(q, ms) for q, ms in said.items() if isinstance(q, int) and ms < MOST_MS]
-        for row in found
-        if (said := PUBLISHED_MS.get(row.timeout_ms))
-    }
+    published: dict[str, list[Any]] = {}
+    for row in found:
+        for q, ms in PUBLISHED_MS.get(row.timeout_ms, {}).items():
+            if isinstance(q, int) and ms < MOST_MS:
+                published.setdefault(row.name, []).append((q, ms))
     return ours, published
 
 

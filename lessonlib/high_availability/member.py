@@ -221,10 +221,13 @@ class Member:
             election.observe(reply["term"], now_s)
             await self._conclude([])
             return
+        follower = office.replication.followers[sender]
+        fresh = reply["round"] > follower.answered  # a repeated reply is no sign of life
         answer = office.replication.receive(sender, reply)
-        office.heard(sender, now_s)
-        if not office.replication.followers[sender].learner:
-            election.hear_voter(sender, now_s)
+        if fresh:
+            office.heard(sender, now_s)
+            if not follower.learner:
+                election.hear_voter(sender, now_s)
         if answer is not None:
             self._ports.transport.send(sender, answer)
         self._advance(office)

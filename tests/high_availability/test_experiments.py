@@ -101,7 +101,10 @@ def test_ours_and_the_published_figures_stand_side_by_side(upper, lower):
     ]
 
 
-def test_the_curves_can_be_drawn(upper):
+def test_the_curves_can_be_drawn(upper, lower):
+    assert election_curves(list(lower.values()))[1] == {}, (
+        "the text has a mean of these, which is no point of a curve"
+    )
     ours, published = election_curves(list(upper.values()))
     panel = Panel(
         "Without a leader", "of 100 elections, so many are over", "within ms", ours, published, log=True

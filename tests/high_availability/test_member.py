@@ -24,6 +24,7 @@ from lessonlib.high_availability.register import NOOP
 from lessonlib.high_availability.scenario import CLUSTER
 from lessonlib.lab import simulate
 from lessonlib.lab.faults import Crash, CrashAfterWrite, FaultPlan
+from lessonlib.ports import LocalTransport
 
 from .small_cluster import Cluster
 
@@ -102,6 +103,21 @@ async def test_a_write_whose_entry_was_replaced_is_not_acknowledged():
         await lost
     await asyncio.sleep(0.01)
     assert commands(cluster, leader)[-1] == (2, entry["command"])
+    await cluster.close()
+
+
+@in_virtual_time
+async def test_a_reply_that_the_network_repeats_is_no_sign_of_life():
+    cluster = Cluster()
+    leader = await cluster.led()
+    other = cluster.others(leader)[0]
+    last = [message for who, _, message in cluster.sent if who == other][-1]
+    assert last["type"] == "append reply"
+    cluster.isolate(leader)
+    for _ in range(10):
+        LocalTransport.send(cluster.ports[other].transport, leader, last)  # past the cut
+        await asyncio.sleep(0.04)
+    assert cluster.members[leader].token is None
     await cluster.close()
 
 
