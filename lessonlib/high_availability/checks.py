@@ -291,7 +291,10 @@ EVERYBODY = (
     "It lets everybody write. A lock alone does not fence, nor does a check by the client: between its check and its write "
     "it may be paused for ten seconds. The resource compares the token, at the write."
 )
-RACE = "Between the check and the record another write came in. Check and record belong together, under self.lock."
+RACE = (
+    "Between the check and the record another write came in. Check and record belong together, under self.lock. "
+    "(SlowDisk takes 0.1 s for a record.)"
+)
 _fences = by_example(
     "MyStore",
     "A write whose token is lower than the highest that its key has seen raises StaleToken, and changes nothing.",
@@ -330,14 +333,16 @@ _survives = by_example(
         "store = MyStore(FullDisk()); await store.write('stock', 7, 34)",
         "await store.write('stock', 9, 35)",
         OSError,
-        "The disk refused the record, and the writer was told that all is well. Let the OSError pass.",
+        "The disk refused the record, and the writer was told that all is well. Let the OSError pass. (FullDisk takes one record, and no "
+        "more.)",
     ),
     Example(
         "store = MyStore(FullDisk()); await store.write('stock', 7, 34); "
         "await asyncio.gather(store.write('stock', 9, 35), return_exceptions=True)",
         "await store.read('stock')",
         7,
-        "A value can be read that never reached the disk. First the disk, then self.entries.",
+        "A value can be read that never reached the disk. First the disk, then self.entries. (FullDisk takes one record, and no "
+        "more.)",
     ),
     names=STORE_NAMES,
 )  # fmt: skip
@@ -520,7 +525,7 @@ def _judge_spread(
     if moved > needed:
         return Finding(
             "No more items move than must.",
-            f"{moved} items have another owner than before; {needed} would have been enough.",
+            f"Items with another owner than before: {moved}. So few would have been enough: {needed}.",
             look=look,
             hint=hints["moves"],
         )
@@ -633,9 +638,11 @@ def _not_the_vote(record: Record) -> str:
     body = record.get("body") or {}
     hint = "Two members lead in one term, so somebody has voted twice in it. A candidate's first vote is its own."
     if record.kind == "transition":
-        return "That comes of it. " + hint
+        return (
+            "A role changes when messages come, or do not. Which message should not have been sent? " + hint
+        )
     if record.kind in ("delivered", "replaced"):
-        return "That is close: name the message itself, where it was sent. " + hint
+        return "Name the message itself, where it was sent. " + hint
     if body.get("type") in ("pre-vote", "pre-vote reply"):
         return "A pre-vote promises nothing: it only asks whether a vote would be given. " + hint
     if body.get("type") == "vote request":

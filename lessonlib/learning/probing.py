@@ -83,13 +83,14 @@ def by_example(
 
     def probe(answer: Any) -> Finding | None:
         for example in examples:
-            came = outcome(example, {**(names or {}), name: answer})
-            if not _same(came, example.expected):
+            line, came = outcome(example, {**(names or {}), name: answer})
+            if line != example.asked or not _same(came, example.expected):
                 clock = time_is_given and reads_a_clock(answer)
                 gave = "gave what its clock says" if clock else _gave(came)  # which is another each time
+                instead = f" in place of {_shown(example.expected)}" if line == example.asked else ""
                 return Finding(
                     requirement,
-                    f"{example.asked} {gave} in place of {_shown(example.expected)}.",
+                    f"{line} {gave}{instead}.",
                     look=example.lines,
                     hint=GIVEN_TIME if clock else example.hint_for(came),
                 )
@@ -98,27 +99,31 @@ def by_example(
     return probe
 
 
-def outcome(example: Example, names: Mapping[str, Any]) -> Any:
-    """Run an example's lines; return the value of the last, or the exception that any of them raised.
+def outcome(example: Example, names: Mapping[str, Any]) -> tuple[str, Any]:
+    """Run an example's lines; return the last and its value, or the one that raised an exception and that.
 
     A piece that is not written yet, and what stops a runaway, are raised.
     """
+    steps = [(ast.unparse(line), "exec") for line in ast.parse(example.given).body] + [
+        (example.asked, "eval")
+    ]
+    scope, begun = dict(names), ""
 
     async def trial() -> Any:
-        scope = dict(names)
-        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        for text, mode in ((example.given, "exec"), (example.asked, "eval")):
-            made = eval(compile(text, "<example>", mode, flags), scope)
+        nonlocal begun
+        for begun, mode in steps:
+            made = eval(compile(begun, "<example>", mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), scope)
             if inspect.iscoroutine(made):
                 made = await made
         return made
 
     try:
-        return simulate(trial, max_steps=STEPS_MAX)
+        value = simulate(trial, max_steps=STEPS_MAX)
+        return begun, value
     except NotImplementedError:
         raise
     except Exception as error:
-        return clean_traceback(error)
+        return begun, clean_traceback(error)
 
 
 def reads_a_clock(answer: Any) -> bool:

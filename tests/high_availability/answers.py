@@ -800,10 +800,10 @@ MISCONCEPTIONS = {
             instead("all replicas apply the same prefix", kind="transition"),
         ),
         (f"the nearest is {RULE!r}", instead("one leader a term", kind="transition")),
-        ("That comes of it", instead(kind="transition")),
+        ("Which message should not have been sent", instead(kind="transition")),
         ("A pre-vote promises nothing", instead(kind="sent", type="pre-vote")),
         ("has given its own to itself", instead(kind="sent", type="vote request")),
-        ("name the message itself", instead(kind="delivered")),
+        ("Name the message itself", instead(kind="delivered")),
         ("Which line lets go of it", with_line(25)),
     ],
     "4.7": [

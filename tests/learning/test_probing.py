@@ -53,6 +53,14 @@ def test_an_exception_may_be_what_is_expected_and_another_is_shown_with_its_line
     assert "of refuses in test_probing.py" in seen
 
 
+def test_what_goes_wrong_on_the_way_is_told_by_the_line_where_it_does():
+    finding = judged(lambda x: x / 0, Example("a = twice(1); b = 2", "b", 2))
+    assert finding.seen.startswith("a = twice(1) raised ZeroDivisionError: division by zero")
+    assert "in place of" not in finding.seen
+    early = Example("a = twice(1)", "twice(2)", ZeroDivisionError)
+    assert judged(lambda x: x / 0, early) is not None, "expected of the last line alone"
+
+
 def test_an_error_of_this_package_is_shown_by_its_name():
     def refuses(x):
         raise LessonError("x makes no sense")
