@@ -5,7 +5,7 @@ import types
 import typing
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from lessonlib.lab import FaultPlan
@@ -22,6 +22,7 @@ from lessonlib.lab.faults import (
     FaultError,
     HandlerError,
     Loss,
+    OneWayPartition,
     Partition,
     Pause,
     forms,
@@ -62,6 +63,8 @@ def faults(draw, kinds=WRITABLE):
         values["start_s"], values["end_s"] = sorted((values["start_s"], values["end_s"]))
         if values["start_s"] == values["end_s"]:
             values["end_s"] += 1
+    if "left" in values:
+        assume(not set(values["left"]) & set(values["right"]))
     return kind(**values)
 
 
@@ -161,6 +164,9 @@ BAD = {
     "at 5s crash": "expected a node's name, found the end after 'at 5s crash'",
     "at 5s crash a for": "expected a time such as 5s, 250ms or 2m, found the end after 'at 5s crash a for'",
     "at 5s crash a during 3s": "expected the end of the fault, or ';' or 'losing', found 'during' after 'at 5s crash a'",
+    "1s..2s partition a | b | c": "a partition has two sides; for three, write one for each pair",
+    "1s..2s partition a > b | c": "a partition has two sides; for three, write one for each pair",
+    "1s..2s partition a | b,a": "Partition: a is on both sides",
     "at 5s pause a": "expected 'for', found the end after 'at 5s pause a'",
     "at 5s burst many": "expected a whole number, found 'many' after 'at 5s burst'",
     "10s..12s lose 30": "expected a percentage such as 30%, found '30' after '10s..12s lose'",
@@ -271,6 +277,8 @@ def test_a_plan_is_made_of_a_tuple(thing):
         (lambda: Partition(1, 2, {"a"}, ("b",)), "Partition: left={'a'} should be a tuple"),
         (lambda: Partition(1, 2, 5, ("b",)), "Partition: left=5 should be a tuple"),
         (lambda: Partition(1, 2, ("a,b",), ("b",)), "should be a tuple of node names"),
+        (lambda: Partition(1, 2, ("a", "b"), ("b",)), "Partition: b is on both sides, .* name it on one"),
+        (lambda: OneWayPartition(1, 2, ("a",), ("a",)), "OneWayPartition: a is on both sides"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(make, message):
