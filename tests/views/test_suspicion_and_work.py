@@ -33,7 +33,7 @@ def test_a_dead_node_was_suspected_after_so_long_and_a_live_one_falsely():
         in words
     )
     assert "In the whole run, suspected though up, running and reachable: 1." in texts(picture)
-    assert {"suspected after 400 ms", "reachable", "threshold 8", "phi"} <= set(texts(picture))
+    assert {"suspected after 400 ms", "though reachable", "threshold 8", "phi"} <= set(texts(picture))
 
 
 def test_a_suspicion_of_a_node_that_is_cut_off_is_none_of_a_reachable_one():
