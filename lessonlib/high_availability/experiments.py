@@ -164,7 +164,11 @@ def detection_costs(
     whole("seed", seed, least=0)
     seconds("hours", hours, positive=True)
     function("delay", delay, example="a function that draws seconds from a Random, such as uneven_network")
-    for name, values in (("intervals_s", intervals_s), ("timeouts_s", timeouts_s), ("thresholds", thresholds)):
+    for name, values in (
+        ("intervals_s", intervals_s),
+        ("timeouts_s", timeouts_s),
+        ("thresholds", thresholds),
+    ):
         _numbers(name, values)
     if isinstance(loss, bool) or not isinstance(loss, int | float) or not 0 <= loss < 1:
         raise LessonError(f"loss={loss!r:.60} should be a share of messages; give a number from 0 to below 1")
@@ -208,7 +212,9 @@ def _numbers(name: str, values: object, *, zero: bool = False) -> None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0 <= value < inf or (value == 0 and not zero):
             least = "of 0 or more" if zero else "above 0"
-            raise LessonError(f"{name} holds {value!r:.60}, which makes no sense; give numbers {least}")
+            raise LessonError(
+                f"{name}={values!r:.60} holds {value!r:.60}, which makes no sense; give numbers {least}"
+            )
 
 
 def _settings(

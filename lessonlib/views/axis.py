@@ -88,8 +88,10 @@ def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_
         raise ViewError(
             f"start_s={start_s} is after the last thing to be seen, at {clock(last_us)}; give an earlier one"
         )
-    if start_us >= run_end_us > 0:
-        raise ViewError(f"start_s={start_s} is not before the run's end, at {clock(run_end_us)}; give an earlier one")
     if start_us >= end_us:
         raise ViewError(f"start_s={start_s or 0} is not before end_s={end_s}; swap them")
+    if start_us >= run_end_us > 0:
+        raise ViewError(
+            f"start_s={start_s} is not before the run's end, at {clock(run_end_us)}; give an earlier one"
+        )
     return start_us, end_us

@@ -257,7 +257,7 @@ def _draw_suspicions(
             x0, top + 1, max(x1 - x0, 2), _STRIP - 2, paint(sheet, fill), stroke=stroke, stroke_width="1.3"
         )
         legend.note(kind, _box(fill, stroke))
-        after = f"suspected after {span(s.start_us - s.outage.start_us)}" if s.outage else "reachable"
+        after = f"suspected after {span(s.start_us - s.outage.start_us)}" if s.outage else "though reachable"
         following = axis.x(found[i + 1].start_us) if i + 1 < len(found) else axis.right + 20
         if text_width(after, 9.5) + 8 > max(x1 - x0, following - x1):
             after = after.removeprefix("suspected ")

@@ -22,7 +22,12 @@ STOPPED = [
 
 # (sitting, number, a plan that reaches it, plans that come close and do not)
 PROOFS = [
-    ("4-1", 1, "at 3s pause node-2 for 3s", ["at 3s crash node-2 for 3s", "at 3s pause node-2 for 500ms", *STOPPED]),
+    (
+        "4-1",
+        1,
+        "at 3s pause node-2 for 3s",
+        ["at 3s crash node-2 for 3s", "at 3s pause node-2 for 500ms", *STOPPED],
+    ),
     (
         "4-1",
         2,
