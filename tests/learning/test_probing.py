@@ -33,7 +33,7 @@ def test_the_first_example_that_fails_is_shown_as_it_can_be_typed():
 
 def test_a_hint_may_depend_on_what_came():
     example = Example("", "twice([1])", [1, 1], (([2], "Of the list."), (None, "Return it."), (..., "Else.")))
-    hints = [judged(lambda x, made=made: made, example).hint for made in ([2], None, 7)]
+    hints = [judged(lambda x, made=made: made, example).hint for made in ([2], None, [7])]
     assert hints == ["Of the list.", "Return it.", "Else."]
 
 
