@@ -18,7 +18,7 @@ from lessonlib.high_availability.scenario import ACCRUAL, CLUSTER, CLUSTER_OF_5,
 from lessonlib.lab.history import History, Record
 from lessonlib.lab.loop import clean_traceback, describe_error, simulate
 from lessonlib.learning.exercises import Case, Exercise, Finding
-from lessonlib.learning.probing import Culprit, Example, by_example
+from lessonlib.learning.probing import Culprit, Example, Name, by_example
 from lessonlib.limits import Runaway
 from lessonlib.ports import MemoryDisk, Message
 
@@ -67,9 +67,9 @@ _silent = _monitor(
         "Silent for exactly timeout_s is not yet *more than* timeout_s.",
     ),
     Example(A_B, "monitor.suspects(1.0005)", ["a", "b"], "A little more than timeout_s is more than timeout_s."),
-    Example(f"{A_B}; monitor.watch('a', 0.8)", "monitor.suspects(1.2)", ["b"],
+    Example(f"{A_B}; monitor.suspects(1.1); monitor.watch('a', 1.2)", "monitor.suspects(1.3)", ["b"],
             "Whoever calls watch for a node that is watched wants it judged from now on."),
-    Example(f"{A_B}; monitor.forget('a'); monitor.watch('a', 2.0)", "monitor.suspects(2.5)", ["b"],
+    Example(f"{A_B}; monitor.suspects(1.2); monitor.forget('a'); monitor.watch('a', 2.0)", "monitor.suspects(2.5)", ["b"],
             "After forget nothing is left of a node: a later watch begins its silence anew."),
 )  # fmt: skip
 ALPHABET = "In the order of the alphabet: sorted(...), so that each run is the same."
@@ -98,6 +98,8 @@ _in_order = _monitor(
             ["n-10", "n-9"], "Names are no numbers, and 'n-10' stands before 'n-9': sorted(...) alone."),
     Example(f"{A_B}; monitor.heard('b', 0.5)", "(monitor.suspects(1.0), monitor.alive(1.0))", ([], ["a", "b"]),
             "Who is silent for exactly timeout_s is not suspected yet, and so alive."),
+    Example(f"{A_B}; monitor.suspects(1.2); monitor.forget('a')", "monitor.suspects(1.3)", ["b"],
+            "Who has been forgotten is suspected no more."),
     Example(f"{A_B}; monitor.forget('z')", "monitor.suspects(1.5)", ["a", "b"], "To forget who is not watched changes nothing."),
     Example(f"{A_B}; monitor.heard('b', 0.7)", "(monitor.suspects(1.5), monitor.alive(1.5))", (["a"], ["b"]),
             "alive is everybody who is watched and not suspected."),
@@ -384,6 +386,7 @@ _fences = by_example(
             "0 is a token like any other: what has never been written has seen none, so the first write passes."),
     Example(f"{STORE}; await store.write('stock', 0, 35)", "await store.read('stock')", 0,
             "0 and None are values like any other. Ask whether there is an entry, and not whether it is true."),
+    Example(f"{STORE}; await store.write('stock', None, 35)", "await store.read('stock')", None, "None is a value like any other."),
     Example(f"{STORE}; await store.write('price', 3, 33)", "(await store.read('price'), await store.read('none'))", (3, None),
             "One highest token for all keys refuses too much: each key is a resource of its own, with its own highest token."),
     names=STORE_NAMES,
@@ -575,38 +578,19 @@ def _any_cluster(answer: Any) -> Finding | None:
 # ---- 4.5 Redistribute ------------------------------------------------------------------------------------
 
 
-class Name(str):
-    """A name with a hash that is given, so that sets of names have one order here and the same in each process.
-
-    A text's own hash is another in each process; who goes by it gets another result in each.
-    """
-
-    salt = 0
-
-    def __hash__(self) -> int:
-        return Random(f"{self.salt} {self!s}").randrange(1 << 16)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _name, (str(self), self.salt)
-
-
-def _name(text: str, salt: int) -> Name:
-    name = Name(text)
-    name.salt = salt
-    return name
-
-
 def _spread(answer: Any, owners: Mapping[str, str | None], nodes: Sequence[str], salt: int = 0) -> Any:
     """Call the answer with copies; return what it made, in plain names, or a finding."""
     look = _spread_example(owners, nodes)
-    given = {_name(item, salt): None if node is None else _name(node, salt) for item, node in owners.items()}
-    names = [_name(node, salt) for node in nodes]
+    given = {
+        Name.of(item, salt): None if node is None else Name.of(node, salt) for item, node in owners.items()
+    }
+    names = [Name.of(node, salt) for node in nodes]
     made = _called(look, answer, given, names)
     if isinstance(made, Finding):
         return made
     if not isinstance(made, Mapping):
         return Finding("spread returns {item: node}.", f"It returned {made!r:.80}.", look=look)
-    changed = "owners" if _plain(given) != dict(owners) else "nodes" if names != list(nodes) else ""
+    changed = "owners" if Name.bare(given) != dict(owners) else "nodes" if names != list(nodes) else ""
     if changed:
         return Finding(
             "The arguments are left as they are.",
@@ -614,14 +598,7 @@ def _spread(answer: Any, owners: Mapping[str, str | None], nodes: Sequence[str],
             look=look,
             hint="Others read that table too: make one of your own, dict(owners), and sorted(nodes) for a list.",
         )
-    return _plain(made)
-
-
-def _plain(made: Mapping[Any, Any]) -> dict[Any, Any]:
-    def bare(thing: Any) -> Any:
-        return str(thing) if isinstance(thing, str) else thing
-
-    return {bare(item): bare(node) for item, node in made.items()}
+    return Name.bare(made)
 
 
 def _spread_example(owners: Mapping[str, str | None], nodes: Sequence[str]) -> str:
@@ -736,6 +713,7 @@ def _any_spread(answer: Any) -> Finding | None:
 TABLES: tuple[tuple[dict[str, str | None], tuple[str, ...]], ...] = (
     (_owned(a=4, b=4, c=4, d=1), _nodes(1, 2, 3)),
     (_owned(a=1, b=1, c=1, d=1), _nodes(1, 2)),
+    (_owned(a=1, b=2, c=3, d=9), _nodes(1, 2, 3)),
     ({f"shard-{n}": f"node-{n % 4 + 1}" for n in range(1, 15)}, _nodes(1, 2, 3)),
     ({f"shard-{n}": f"node-{n % 2 + 1}" for n in range(1, 11)}, _nodes(1, 2, 3, 4)),
 )
@@ -771,7 +749,8 @@ def _same_everywhere(answer: Any) -> Finding | None:
                     return Finding(
                         "The same work and the same nodes give the same result, in whatever order they are named.",
                         f"{item} goes to {first.get(item)}, but {how} to {again.get(item)}: {first} and {again}.",
-                        look=f"{_spread_example(owners, nodes)}; {_spread_example(table, names)}",
+                        look=_spread_example(owners, nodes)
+                        + ("" if salt else f"; {_spread_example(table, names)}"),
                         hint=HASHES if salt else NO_ORDER,
                     )
         return None

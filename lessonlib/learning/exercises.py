@@ -194,7 +194,7 @@ def _borrowed_by(thing: Any, forbidden: frozenset[str]) -> set[str]:
     found = {getattr(found, "__name__", "") for found in package} & forbidden
     if modules and "getattr" in names:  # which it names is not to be seen
         found |= {module.__name__ for module in modules}
-    by_import = any(f"{name}.".startswith("lessonlib.") for name in names)
+    by_import = "import_module" in names or any(f"{name}.".startswith("lessonlib.") for name in names)
     found |= {
         name
         for name in (names - scope.keys()) & forbidden

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -281,3 +282,30 @@ def _no_number(what: str, given: Any, first: int, last: int) -> Finding | None:
     if not first <= given <= last:
         return Finding(f"The {what} is named by its number.", f"{given} is not from {first} to {last}.")
     return None
+
+
+class Name(str):
+    """A text with a hash that is given, so that a set of names has one order here and the same in each process.
+
+    A text's own hash is another in each process. Whose result goes by it gives another one with other hashes.
+    """
+
+    salt = 0
+
+    @classmethod
+    def of(cls, text: str, salt: int) -> Name:
+        name = cls(text)
+        name.salt = salt
+        return name
+
+    def __hash__(self) -> int:
+        return zlib.crc32(f"{self.salt} {self!s}".encode())
+
+    @staticmethod
+    def bare(table: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return a table of names as one of plain texts, which alone may be compared with others."""
+
+        def text(thing: Any) -> Any:
+            return str(thing) if isinstance(thing, str) else thing
+
+        return {text(key): text(value) for key, value in table.items()}
