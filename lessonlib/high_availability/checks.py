@@ -67,10 +67,6 @@ _silent = _monitor(
         "Silent for exactly timeout_s is not yet *more than* timeout_s.",
     ),
     Example(A_B, "monitor.suspects(1.0005)", ["a", "b"], "A little more than timeout_s is more than timeout_s."),
-    Example(f"{A_B}; monitor.suspects(1.1); monitor.watch('a', 1.2)", "monitor.suspects(1.3)", ["b"],
-            "Whoever calls watch for a node that is watched wants it judged from now on."),
-    Example(f"{A_B}; monitor.suspects(1.2); monitor.forget('a'); monitor.watch('a', 2.0)", "monitor.suspects(2.5)", ["b"],
-            "After forget nothing is left of a node: a later watch begins its silence anew."),
 )  # fmt: skip
 ALPHABET = "In the order of the alphabet: sorted(...), so that each run is the same."
 _asked_often = _monitor(
@@ -98,6 +94,10 @@ _in_order = _monitor(
             ["n-10", "n-9"], "Names are no numbers, and 'n-10' stands before 'n-9': sorted(...) alone."),
     Example(f"{A_B}; monitor.heard('b', 0.5)", "(monitor.suspects(1.0), monitor.alive(1.0))", ([], ["a", "b"]),
             "Who is silent for exactly timeout_s is not suspected yet, and so alive."),
+    Example(f"{A_B}; monitor.suspects(1.1); monitor.watch('a', 1.2)", "monitor.suspects(1.3)", ["b"],
+            "Whoever calls watch for a node that is watched wants it judged from now on."),
+    Example(f"{A_B}; monitor.suspects(1.2); monitor.forget('a'); monitor.watch('a', 2.0)", "monitor.suspects(2.5)", ["b"],
+            "After forget nothing is left of a node: a later watch begins its silence anew."),
     Example(f"{A_B}; monitor.suspects(1.2); monitor.forget('a')", "monitor.suspects(1.3)", ["b"],
             "Who has been forgotten is suspected no more."),
     Example(f"{A_B}; monitor.forget('z')", "monitor.suspects(1.5)", ["a", "b"], "To forget who is not watched changes nothing."),

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ def _same(came: Any, expected: Any) -> bool:
     if isinstance(came, Exception):
         return False
     if isinstance(expected, float):
-        return isinstance(came, int | float) and abs(came - expected) <= 1e-6 * max(1.0, abs(expected))
+        near = 1e-6 * max(1.0, abs(expected))
+        return isinstance(came, int | float) and (came == expected or abs(came - expected) <= near < math.inf)
     try:
         return bool(came == expected) and isinstance(came, bool) == isinstance(expected, bool)
     except Exception:
@@ -166,6 +168,8 @@ def _odd(came: Any, expected: Any) -> str:
     """What to say of an exception, or of a kind of value, that has nothing to do with the subject; "" if it may have."""
     awaited = isinstance(expected, type) and issubclass(expected, Exception)
     if isinstance(came, Exception):
+        if type(came).__module__.startswith(("lessonlib.lab.", "lessonlib.limits")):
+            return "The laboratory stopped that, and its sentence says why."
         if isinstance(came, LessonError) or type(came) is expected:
             return ""
         if awaited:
