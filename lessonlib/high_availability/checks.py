@@ -1052,7 +1052,7 @@ EXERCISES: dict[str, Exercise] = {
         title="acknowledge after a quorum",
         points=15,
         ladder=(
-            "Section 3.1 has the five logs of the paper's figure 8 as a table: mark, at each moment, up to where three of them agree. "
+            "The table of five logs in section 3.1 of the lesson, step c: mark up to where three of them agree, and of which term that entry is. "
             "`commit_index` is asked after each answer of a follower: what does it know of those that did not answer?",
             "Write down how far each member's log is known to go, 0 for who has not answered, in order. The one in the middle "
             "says what a majority holds. It counts only if that entry is of the leader's own term.",

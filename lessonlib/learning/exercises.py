@@ -25,6 +25,7 @@ from lessonlib.limits import Runaway, watchdog
 MAX_STEPS = 1_500_000  # steps that one case may take: some seconds
 STUCK_S = 5.0  # real seconds without a turn of the event loop
 LOOK, IDEA, PSEUDOCODE = 1, 2, 3
+NO_RUNG = -1
 RUNGS = ("what to look at", "the idea", "pseudocode")  # of every ladder of hints, from the lowest
 
 
@@ -40,7 +41,7 @@ class Finding:
         hint: the misconception's hint, "" when none matches.
         unwritten: whether the answer is still the stub.
         rung: the number of the rung of the ladder that helps here; left out, the idea where a misconception was
-            recognised, else what to look at.
+            recognised, else what to look at. NO_RUNG where none can help.
     """
 
     requirement: str
@@ -53,8 +54,8 @@ class Finding:
 
     @property
     def opens(self) -> int:
-        """The rung that helps here; 0 where the answer has not been begun."""
-        return 0 if self.unwritten else self.rung or (IDEA if self.hint else LOOK)
+        """The rung that helps here; 0 where none does, as where the answer has not been begun."""
+        return 0 if self.unwritten or self.rung == NO_RUNG else self.rung or (IDEA if self.hint else LOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Exercise:
 def judge(exercise: Exercise, answer: Any) -> Finding | None:
     """Return the first requirement that `answer` breaks, or None when it keeps all. Never raises for what the
     answer does, an endless loop included."""
-    refused = _borrowed(exercise, answer)
+    refused = _no_piece(answer) or _borrowed(exercise, answer)
     if refused is not None:
         return refused
     for about, probe in exercise.probes:
@@ -148,6 +149,17 @@ def judge(exercise: Exercise, answer: Any) -> Finding | None:
         if finding is not None:
             return finding
     return None
+
+
+def _no_piece(answer: Any) -> Finding | None:
+    """Every answer is a class or a function; anything else was given by mistake, and no hint is about that."""
+    if callable(answer):
+        return None
+    return Finding(
+        "The piece is a class or a function.",
+        f"The check was given {answer!r:.60}, which is neither; give the name of what you have defined.",
+        rung=NO_RUNG,
+    )
 
 
 def _borrowed(exercise: Exercise, answer: Any) -> Finding | None:
