@@ -22,4 +22,5 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(1, "event_driven", "Event-driven architecture"),
     Lesson(2, "stream_processing", "Scalable stream processing"),
     Lesson(3, "fault_tolerance", "Fault tolerance"),
+    Lesson(4, "high_availability", "High availability"),
 )

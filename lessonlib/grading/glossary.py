@@ -36,6 +36,7 @@ ENGINES = (
     *("Kafka", "Kafka Connect", "Kafka Streams", "NATS JetStream", "RabbitMQ", "Amazon SQS", "Apache Pulsar"),
     *("Flink", "Debezium", "CloudEvents", "gRPC", "databases", "Trio", "Tokio", "Jepsen", "Hypothesis"),
     *("resilience4j", "Polly", "Envoy", "AWS SDK", "tenacity"),
+    *("etcd", "ZooKeeper", "Consul", "Akka", "Cassandra", "Kubernetes"),
 )
 RUN_INS = ("Predict", "Missions", "Now build it", "You will be able to")
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)

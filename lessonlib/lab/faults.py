@@ -296,6 +296,26 @@ class OneWayPartition(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class FlappingLink(Fault):
+    """No message passes between `left` and `right` in the first half of every `period_s`; in the second they pass."""
+
+    form = "{start_s}..{end_s} flap-link {left} | {right} every {period_s}"
+    start_s: float
+    end_s: float
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    period_s: float
+
+    def cuts(self, source: str, to: str) -> bool:
+        return (source in self.left and to in self.right) or (source in self.right and to in self.left)
+
+    def is_cut(self, now_us: int) -> bool:
+        """Whether the link is in the first half of a period, in microseconds of virtual time."""
+        period_us = max(1, round(self.period_s * 1e6))
+        return (now_us - round(self.start_s * 1e6)) % period_us * 2 < period_us
+
+
+@dataclass(frozen=True, slots=True)
 class SlowDisk(Fault):
     """Each write of the node takes `by_s` longer."""
 

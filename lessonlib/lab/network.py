@@ -13,6 +13,7 @@ from lessonlib.lab.faults import (
     Delay,
     Duplication,
     Fault,
+    FlappingLink,
     Loss,
     OneWayPartition,
     Partition,
@@ -54,14 +55,14 @@ class Network:
         self._links: dict[tuple[str, str], _Link] = {}
         self._sent = 0
         self._faults: list[_LinkFault] = []
-        self._cuts: list[Partition | OneWayPartition] = []
+        self._cuts: list[Partition | OneWayPartition | FlappingLink] = []
         self._chance: dict[str, Random] = {}
 
     def begin(self, fault: Fault) -> None:
         """Put a fault of links into force."""
         if isinstance(fault, _LinkFault):
             self._faults.append(fault)
-        elif isinstance(fault, Partition | OneWayPartition):
+        elif isinstance(fault, Partition | OneWayPartition | FlappingLink):
             self._cuts.append(fault)
 
     def end(self, fault: Fault) -> None:
@@ -97,7 +98,7 @@ class Network:
 
     def _send_under_faults(self, link: _Link, number: int, body: Any, due_us: int) -> None:
         loop = self._world.loop
-        if any(cut.cuts(link.source, link.to) for cut in self._cuts):
+        if self._is_cut(link):
             self._drop(link, number, "partition")
             return
         copies, overtaken = 1, False
@@ -125,6 +126,13 @@ class Network:
             )
             loop.at_us(due_us + later_us, self._deliver, link, number, body)
 
+    def _is_cut(self, link: _Link) -> bool:
+        now_us = self._world.loop.now_us
+        return any(
+            cut.cuts(link.source, link.to) and (not isinstance(cut, FlappingLink) or cut.is_cut(now_us))
+            for cut in self._cuts
+        )
+
     def _strikes(self, fault: _LinkFault, link: _Link) -> bool:
         probability: float = getattr(fault, "probability", 1.0)
         return self._stream(fault, link, "whether").random() < probability
@@ -146,7 +154,7 @@ class Network:
             self._drop(link, number, "no such node")
         elif not node.up:
             self._drop(link, number, "node is down")
-        elif self._cuts and any(cut.cuts(link.source, link.to) for cut in self._cuts):
+        elif self._cuts and self._is_cut(link):
             self._drop(link, number, "partition")
         elif len(node.inbox.messages) >= INBOX_MAX:
             self._drop(link, number, "inbox full")

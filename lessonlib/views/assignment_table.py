@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from lessonlib.lab.scenario import Run
 from lessonlib.views.axis import clock
-from lessonlib.views.legend import Legend, Sample
+from lessonlib.views.legend import Legend
+from lessonlib.views.owner_rows import OwnerRow, counts, draw_owner_rows, moved_between, width_of_names
 from lessonlib.views.picture import Picture, ViewError, listing, name_of
-from lessonlib.views.svg import (
-    BLUE,
-    BROWN,
-    GREEN,
-    GREY,
-    INK,
-    PANEL,
-    PURPLE,
-    RED,
-    RULE,
-    WIDTH,
-    Sheet,
-    shorten,
-    text_width,
-)
+from lessonlib.views.svg import GREY, WIDTH, Sheet, shorten
 
 PARTITIONS_MAX = 40
 STEPS_MAX = 12
-_ROW = 24.0
-_COLOURS = (BLUE, GREEN, PURPLE, BROWN, "#4a4a4a", "#1f6f9f")
 
-Step = tuple[str, dict[int, str]]  # what happened, and each partition's reader
+Step = tuple[str, dict[Hashable, str]]  # what happened, and each partition's reader
 
 
 def assignment(
@@ -50,74 +35,41 @@ def assignment(
         raise ViewError(
             "nothing was assigned, so there is nothing to draw; give a run of a group, or (name, dict) pairs"
         )
-    count = 1 + max((p for _, readers in steps for p in readers), default=-1)
+    count = 1 + max((int(str(p)) for _, readers in steps for p in readers), default=-1)
     if not 1 <= count <= PARTITIONS_MAX:
         raise ViewError(f"{count} partitions cannot be drawn; give 1 to {PARTITIONS_MAX}")
     left_out = max(0, len(steps) - STEPS_MAX)
     steps = steps[left_out:]
     members = sorted({member for _, readers in steps for member in readers.values()})
-    look = {m: (_COLOURS[i % len(_COLOURS)], _short(m, members)) for i, m in enumerate(members)}
-
-    sheet, legend = Sheet(), Legend()
     shown = title or (
         f"Who reads which partition: {name_of(run_or_steps)}"
         if isinstance(run_or_steps, Run)
         else "Who reads which partition"
     )
-    sheet.text(12, 20, shorten(shown, WIDTH - 24, 13), size=13, bold=True)
-    left = 32 + min(max(text_width(name) for name, _ in steps), 250)
-    right = WIDTH - 96.0
-    wide = (right - left) / count
-    for p in range(count):
-        sheet.text(left + (p + 0.5) * wide, 44, str(p), anchor="middle", fill=GREY, size=10)
-    sheet.text(left - 8, 44, "partition", anchor="end", fill=GREY, size=10)
-    y, told, total = 50.0, [f"{shown}. {count} partitions."], 0
-    before: dict[int, str] = {}
+    rows, told = [], [f"{shown}. {count} partitions."]
     for number, (name, readers) in enumerate(steps):
-        sheet.text(left - 8, y + 15, shorten(name, left - 24), anchor="end")
-        moved = [p for p in range(count) if p in before and before[p] != readers.get(p)]
-        for p in range(count):
-            reader = readers.get(p)
-            x = left + p * wide
-            if reader is None:
-                sheet.box(x + 1, y, wide - 2, _ROW - 4, PANEL, stroke=RULE)
-                continue
-            colour, short = look[reader]
-            sheet.box(x + 1, y, wide - 2, _ROW - 4, colour)
-            sheet.text(
-                x + wide / 2, y + 14, shorten(short, wide - 4, 10), anchor="middle", fill=PANEL, size=10
-            )
-            if p in moved:
-                sheet.box(x + 1, y, wide - 2, _ROW - 4, "none", stroke=RED, stroke_width="3")
-                sheet.path(
-                    f"M{x + wide / 2:.1f} {y - 1:.1f}l-5-6h10z", fill=RED, stroke=PANEL, stroke_width="0.6"
-                )
-        if number:
-            sheet.text(right + 8, y + 15, f"{len(moved)} moved", bold=bool(moved), fill=RED if moved else INK)
-            total += len(moved)
-        shares = ", ".join(
-            f"{m} {sum(r == m for r in readers.values())}" for m in members if m in readers.values()
+        moved = (
+            sorted(moved_between(steps[number - 1][1], readers), key=lambda p: int(str(p))) if number else []
         )
-        told.append(
-            f"{name}: {shares}"
-            + (
-                f"; moved: {listing(map(str, moved), most=12)}."
-                if moved
-                else "."
-                if not number
-                else "; none moved."
-            )
-        )
-        before = readers
-        y += _ROW + 4
-    for member in members:
-        colour, short = look[member]
-        legend.note(member if short == member else f"{short}: {member}", _sample(colour))
-    if total:
-        legend.note(
-            "moved to another reader",
-            lambda s, x, yy: s.path(f"M{x} {yy + 3}l-5-6h10z", fill=RED),
-        )
+        note = f"{len(moved)} moved" if number else ""
+        rows.append(OwnerRow(name, readers, moved, note, bool(moved)))
+        shares = ", ".join(f"{m} {share}" for m, share in counts(readers, members).items() if share)
+        if moved:
+            told.append(f"{name}: {shares}; moved: {listing(map(str, moved), most=12)}.")
+        else:
+            told.append(f"{name}: {shares}" + ("; none moved." if number else "."))
+
+    sheet, legend = Sheet(), Legend()
+    sheet.text(12, 20, shorten(shown, WIDTH - 24, 13), size=13, bold=True)
+    y = draw_owner_rows(
+        sheet,
+        rows,
+        things=range(count),
+        what="partition",
+        nodes=members,
+        edges=(32 + width_of_names(rows), WIDTH - 96.0),
+        legend=legend,
+    )
     foot = legend.draw(sheet, y + 2)
     if left_out:
         told.append(f"{left_out} earlier assignments are left out.")
@@ -126,17 +78,7 @@ def assignment(
     return sheet.finish(shown, told, foot + 8)
 
 
-def _sample(colour: str) -> Sample:
-    return lambda s, x, y: s.box(x - 8, y - 5, 16, 10, colour)
-
-
-def _short(member: str, members: Sequence[str]) -> str:
-    """Return what fits into a cell: the part after the last dash, if that tells the members apart."""
-    tails = [name.rpartition("-")[2] for name in members]
-    return member.rpartition("-")[2] if len(set(tails)) == len(members) else member
-
-
-def _readers(assigned: Mapping[str, Iterable[int]]) -> dict[int, str]:
+def _readers(assigned: Mapping[str, Iterable[int]]) -> dict[Hashable, str]:
     return {p: member for member, partitions in assigned.items() for p in partitions}
 
 

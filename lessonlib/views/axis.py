@@ -52,13 +52,19 @@ class Axis:
 
     def draw(self, sheet: Sheet, top: float, bottom: float) -> None:
         """Draw a line up through the lanes for each tick, and its time below."""
+        words = "virtual time"
+        room = 0.92 * text_width(words)  # which is measured generously
+        beside = max(self.left - 20, room)
         for t_us in self.ticks():
             x = self.x(t_us)
             sheet.path(f"M{x:.1f} {top:.1f}V{bottom + 4:.1f}", stroke=RULE)
             label = clock(t_us)
             half = text_width(label) / 2
+            if x - half - 4 < room:
+                continue  # no room for both
+            beside = min(beside, x - half - 4)
             sheet.text(min(x, self.right + 8 - half), bottom + 16, label, anchor="middle", fill=INK)
-        sheet.text(self.left - 20, bottom + 16, "virtual time", anchor="end", fill=GREY)
+        sheet.text(beside, bottom + 16, words, anchor="end", fill=GREY)
 
 
 def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_us: int) -> tuple[int, int]:

@@ -11,11 +11,10 @@ from lessonlib.views.legend import Legend, Sample
 from lessonlib.views.picture import ViewError
 from lessonlib.views.reading import Span
 from lessonlib.views.rows import Row
-from lessonlib.views.svg import GREY, INK, RULE, Sheet, shorten, text_width
+from lessonlib.views.svg import GREY, RULE, Sheet, shorten, text_width
 
 _PAD = 5.0
 _WORDS = 12.0  # for the words "down" and "paused", so that no mark hides them
-_LINE = 12.0  # for the lane's own line, where messages begin and end
 
 
 def order_of_lanes(run: Run, facts: History, lanes: Sequence[str] | None) -> tuple[str, ...]:
@@ -45,20 +44,17 @@ def order_of_lanes(run: Run, facts: History, lanes: Sequence[str] | None) -> tup
 
 
 class Lane:
-    """A node's lane: its rows beneath each other, and for messages a line at the bottom."""
+    """A node's lane: its rows beneath each other, and room at the bottom for what another view puts there."""
 
-    def __init__(self, name: str, rows: list[Row], spans: list[Span], *, line: bool) -> None:
+    def __init__(self, name: str, rows: list[Row], spans: list[Span], *, foot: float = 0.0) -> None:
         self.name = name
         self.rows = rows
         self._spans = spans
-        self._line = line
+        self.foot = foot
         self._words = _WORDS if spans else 0.0
         inside = sum(row.height + 4 for row in rows) - (4 if rows else 0)
-        self.height = self._words + max(inside, 14.0) + 2 * _PAD + (_LINE if line else 0)
-
-    def line_y(self, top: float) -> float:
-        """Return the height of the line at which messages begin and end."""
-        return top + self.height - _LINE / 2
+        least = 2.0 if foot else 14.0  # the name stands beside the foot too
+        self.height = self._words + max(inside, least) + 2 * _PAD + foot
 
     def draw_under(self, sheet: Sheet, axis: Axis, top: float, legend: Legend) -> None:
         """Draw what lies under the marks: the lane's ends, its name, and when it was down or paused."""
@@ -71,9 +67,6 @@ class Lane:
             legend.note(f"node {span.what}", _hatch_sample(span.what))
         sheet.path(f"M10 {bottom:.1f}H{axis.right:.1f}", stroke=RULE)
         sheet.text(12, top + _PAD + 10, shorten(self.name, 110), bold=True)
-        if self._line:
-            y = self.line_y(top)
-            sheet.path(f"M{axis.left:.1f} {y:.1f}H{axis.right:.1f}", stroke=INK)
 
     def draw_over(self, sheet: Sheet, axis: Axis, top: float, legend: Legend) -> None:
         """Draw the rows, and the words of the spans."""

@@ -44,22 +44,16 @@ def state_machine(
     wide = min(130.0, pitch - 40)
     centre = {state: 40 + pitch * (i + 0.5) for i, state in enumerate(states)}
     place = {state: i for i, state in enumerate(states)}
-    spans = {True: [0], False: [0]}  # to the right, to the left: how far the arrows reach
-    for source, _, target in rows:
-        spans[place[target] > place[source]].append(max(1, abs(place[target] - place[source])))
-    middle = 62 + _reach(max(spans[True])) + _NODE_HEIGHT / 2
+    reaches = {True: [0.0], False: [0.0]}  # to the right, to the left: how far the arrows reach
+    lanes: list[tuple[int, int]] = []
     taken: dict[tuple[str, str], int] = {}
-    for source, event, target in rows:
+    for source, _, target in rows:
         number = taken[source, target] = taken.get((source, target), -1) + 1
-        _arrow(
-            sheet,
-            centre[source],
-            centre[target],
-            middle,
-            wide,
-            event,
-            (abs(place[target] - place[source]), number),
-        )
+        lanes.append((abs(place[target] - place[source]), number))
+        reaches[place[target] > place[source]].append(_reach(*lanes[-1]))
+    middle = 62 + max(reaches[True]) + _NODE_HEIGHT / 2
+    for (source, event, target), lane in zip(rows, lanes, strict=True):
+        _arrow(sheet, centre[source], centre[target], middle, wide, event, lane)
     for state in states:
         x, here = centre[state], state == current
         sheet.box(
@@ -87,7 +81,7 @@ def state_machine(
     sheet.add("circle", cx=x - 26, cy=middle, r=4, fill=INK)
     sheet.path(f"M{x - 26:.1f} {middle:.1f}H{x - 7:.1f}", stroke=INK, stroke_width="1.4")
     _head(sheet, x, middle, 1, 0)
-    height = middle + _NODE_HEIGHT / 2 + _reach(max(spans[False])) + 34
+    height = middle + _NODE_HEIGHT / 2 + max(reaches[False]) + 34
     words = [
         f"{title}: {', '.join(states)}. It begins {start}." + (f" It is {current} now." if current else "")
     ]
@@ -107,9 +101,10 @@ def _rows(table: Any) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _reach(distance: int) -> float:
-    """Return how far from the states an arrow runs: longer ones pass outside the words of shorter ones."""
-    return _ARC * distance + 24 * (distance - 1) if distance else 0.0
+def _reach(distance: int, number: int) -> float:
+    """Return how far from the states an arrow runs: longer and later ones pass outside the words of the others."""
+    far = max(1, distance)
+    return _ARC * far + 24 * (far - 1) + number * 2 * _LINE
 
 
 def _arrow(
@@ -123,7 +118,7 @@ def _arrow(
     distance, number = lane
     up = -1 if x1 > x0 else 1
     edge = middle + up * _NODE_HEIGHT / 2
-    apex = edge + up * (_reach(max(1, distance)) + number * 2 * _LINE)
+    apex = edge + up * _reach(distance, number)
     direction = -up
     # One to a neighbour runs between the states' centres, a longer one around it; one to itself begins and ends there.
     side = 0.22 if distance == 1 else -0.3 if distance else -0.25

@@ -124,8 +124,10 @@ def measured(panels: Panel | Sequence[Panel], *, title: str) -> Described:
         figure.suptitle(title, fontsize=11, fontweight="bold")
         grid = figure.subplots(1, len(several), squeeze=False)[0]
         words, looks = [f"{title}."], list(STYLE["axes.prop_cycle"])
+        names = list(dict.fromkeys(name for panel in several for name in panel.lines))
         for axes, panel in zip(grid, several, strict=True):
-            for number, (name, points) in enumerate(panel.lines.items()):
+            for name, points in panel.lines.items():
+                number = names.index(name)  # a name looks the same in every panel
                 marker = _MARKERS[number % len(_MARKERS)]
                 look = looks[number % len(looks)]
                 axes.plot(*zip(*points, strict=True), **look, marker=marker, markersize=4, label=name)
@@ -144,7 +146,12 @@ def measured(panels: Panel | Sequence[Panel], *, title: str) -> Described:
             axes.title.set_fontsize(10)
             if panel.log:
                 axes.set_yscale("log")
-        labels = grid[0].get_legend_handles_labels()
+        handles = {
+            name: handle
+            for axes in reversed(grid)
+            for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        labels = [handles[name] for name in names], names
         if any(panel.published for panel in several):
             (hollow,) = grid[0].plot(
                 [], [], linestyle="none", marker="o", markersize=11, markerfacecolor="none", color=INK

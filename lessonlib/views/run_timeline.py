@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from lessonlib.lab.history import History
 from lessonlib.lab.scenario import Run
-from lessonlib.views.arrows import choose, draw_arrows, messages_of
 from lessonlib.views.axis import Axis, clock, span, window
 from lessonlib.views.columns import column_us
 from lessonlib.views.fault_strip import FaultStrip
@@ -15,7 +15,7 @@ from lessonlib.views.lanes import Lane, order_of_lanes
 from lessonlib.views.legend import Legend
 from lessonlib.views.marks import DEFAULT_MARKS, Mark
 from lessonlib.views.picture import Picture, ViewError, name_of, one
-from lessonlib.views.reading import calls, outages, relevant, strikes
+from lessonlib.views.reading import Span, Strike, calls, outages, relevant, strikes
 from lessonlib.views.rows import Label, Row, marked, order_of, rows_of
 from lessonlib.views.svg import BROWN, GREY, SHADE, WIDTH, Sheet, shorten, text_width, wrap
 from lessonlib.views.timeline_words import tell
@@ -31,7 +31,6 @@ def timeline(
     start_s: float | None = None,
     end_s: float | None = None,
     marks: Sequence[Mark] = DEFAULT_MARKS,
-    messages: bool = False,
     label: Label = order_of,
 ) -> Picture:
     """Draw what happened on each node in virtual time.
@@ -46,20 +45,66 @@ def timeline(
             did something.
         start_s, end_s: the part to show, in seconds of virtual time; left out, all until nothing more happens.
         marks: what else to show in the lanes.
-        messages: whether to draw an arrow for each message, a lost one ending in a cross.
         label: what stands beside a bar or mark where there is room, from its record; "" for nothing.
 
     Raises ViewError for a run without records, an unknown lane, or a part of the run that is none.
     """
+    return draw_lanes(run, "Timeline", lanes=lanes, start_s=start_s, end_s=end_s, marks=marks, label=label)
+
+
+class Between(Protocol):
+    """What another view draws at the foot of lanes and between them."""
+
+    gap: float  # below each lane
+
+    def prepare(
+        self, run: Run, names: Sequence[str], struck: list[Strike], out: list[Span], axis: Axis
+    ) -> float:
+        """Read the run; return how much room is wanted above the lanes."""
+
+    def foot(self, name: str) -> float:
+        """Return how much room is wanted at the bottom of a lane."""
+
+    def draw(
+        self, sheet: Sheet, above: float, lanes: Mapping[str, tuple[float, float]], legend: Legend
+    ) -> list[str]:
+        """Draw, with each lane's top and bottom known; return notes."""
+
+    def tell(self) -> list[str]:
+        """Return what is shown, in sentences."""
+
+
+def draw_lanes(
+    run: Run,
+    what: str,
+    *,
+    lanes: Sequence[str] | None,
+    start_s: float | None,
+    end_s: float | None,
+    marks: Sequence[Mark],
+    label: Label,
+    ops: Sequence[str] | None = None,
+    kinds: Sequence[str] = (),
+    between: Between | None = None,
+) -> Picture:
+    """Draw a picture of lanes: a timeline, or one with more between its lanes.
+
+    Args:
+        what: the title, before the run's name.
+        ops: the operations whose calls are shown; None for all.
+        kinds: kinds of records besides that belong into the picture.
+        between: what is drawn besides.
+    """
     run = one(run)
     marks = tuple(marks)
-    facts = relevant(run.history, (kind for mark in marks for kind in mark.kinds))
+    facts = relevant(run.history, [*kinds, *(kind for mark in marks for kind in mark.kinds)])
     names = order_of_lanes(run, facts, lanes)
     if len(names) > LANES_MAX:
         raise ViewError(
             f"{len(names)} lanes are too many to read; choose at most {LANES_MAX} with lanes=[...]"
         )
-    made, struck, out = calls(facts), strikes(run, facts), outages(facts, run.end_us)
+    made = [call for call in calls(facts) if ops is None or call.op in ops]
+    struck, out = strikes(run, facts), outages(facts, run.end_us)
     start_us, end_us = window(start_s, end_s, last_us=_last_us(run, facts, marks), run_end_us=run.end_us)
 
     # How wide the labels are does not depend on the axis, and where the axis begins depends on their width.
@@ -77,33 +122,28 @@ def timeline(
 
     sheet, legend = Sheet(), Legend()
     strip, flags = FaultStrip(struck, axis), Flags(run.broken, axis)
-    sheet.text(
-        12, 20, shorten(f"Timeline of {name_of(run)}, seed {run.seed}", WIDTH - 24, 13), size=13, bold=True
-    )
-    top = 30 + strip.height + flags.height
+    title = f"{what} of {name_of(run)}, seed {run.seed}"
+    sheet.text(12, 20, shorten(title, WIDTH - 24, 13), size=13, bold=True)
+    above = between.prepare(run, names, struck, out, axis) if between else 0.0
+    top = 30 + strip.height + flags.height + above
     here = {n: [s for s in out if s.node == n and axis.shows(s.start_us, s.end_us)] for n in names}
-    drawn = {name: Lane(name, rows[name], here[name], line=messages) for name in names}
+    drawn = {n: Lane(n, rows[n], here[n], foot=between.foot(n) if between else 0.0) for n in names}
     tops: dict[str, float] = {}
     y = top
     for name, lane in drawn.items():
         tops[name] = y
-        y += lane.height + (10 if messages else 0)
-    bottom = y
+        y += lane.height + (between.gap if between else 0)
+    bottom = y - (between.gap - 6 if between else 0)
 
     strip.shade(sheet, {n: (tops[n], tops[n] + drawn[n].height) for n in names}, top, bottom)
     axis.draw(sheet, top, bottom)
     for name, lane in drawn.items():
         lane.draw_under(sheet, axis, tops[name], legend)
     strip.draw(sheet, 30, bottom)
-    notes = []
-    if messages:
-        lines = {n: drawn[n].line_y(tops[n]) for n in names}
-        arrows, of = choose(messages_of(run.history), axis, lines)
-        draw_arrows(sheet, arrows, axis, lines, legend)
-        if len(arrows) < of:
-            notes.append(
-                f"{len(arrows)} of {of} messages are drawn; zoom in with start_s and end_s to see all."
-            )
+    notes: list[str] = []
+    if between:
+        places = {n: (tops[n], tops[n] + drawn[n].height) for n in names}
+        notes = between.draw(sheet, top - above, places, legend)
     for name, lane in drawn.items():
         lane.draw_over(sheet, axis, tops[name], legend)
     if strip.placed:
@@ -129,8 +169,7 @@ def timeline(
     if not run.broken:
         y += 15
         sheet.text(12, y, "No rule was broken.", bold=True)
-    title = f"Timeline of {name_of(run)}, seed {run.seed}"
-    told = tell(run, names, rows, struck, out, axis)
+    told = tell(run, names, rows, struck, out, axis, between.tell() if between else ())
     return sheet.finish(
         title, [f"{title}, {clock(start_us)} to {clock(end_us)} of virtual time.", *told], y + 12
     )

@@ -28,6 +28,8 @@ HATCHES = {
     "unknown": ("#f3e3ee", 4, "M-1 5L5 -1M-1 1L1 -1M3 5L5 3", PURPLE),
     "failed": ("#fbe4d8", 4, "M-1 2H5", RED),
     "again": ("#ffffff", 4, "M-1 -1L5 5M-1 5L5 -1", GREEN),
+    "asleep": ("none", 6, "M3 0V6", "#8fa6b5"),  # on a band, whose colour stays
+    "two": ("#ffffff", 5, "M-1 6L6 -1M-1 1L1 -1M4 6L6 4", RED),
 }
 
 _ID = "\ue000"  # stands for the picture's own prefix until its content, and so its digest, is known

@@ -22,9 +22,10 @@ def tell(
     struck: list[Strike],
     out: list[Span],
     axis: Axis,
+    more: Sequence[str] = (),
 ) -> list[str]:
-    """Return the sentences that say what the timeline shows."""
-    lines = [f"Lanes: {listing(names, most=12)}."]
+    """Return the sentences that say what the timeline shows; `more` is what stands between its lanes."""
+    lines = [f"Lanes: {listing(names, most=12)}.", *more]
     for name in names:
         lines += [_calls(name, row.calls) for row in rows[name] if isinstance(row, CallRow)]
     marked: dict[str, list[str]] = {}

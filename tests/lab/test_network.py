@@ -141,6 +141,15 @@ def test_a_one_way_partition_lets_the_other_direction_pass():
     assert sorted(set(range(100)) - set(got(result, "ab"))) == list(range(20, 50))
 
 
+def test_a_flapping_link_is_cut_in_the_first_half_of_every_period_both_ways_and_nowhere_else():
+    result = run("0.2s..0.5s flap-link a | b every 0.1s", pairs=("ab", "ba", "ac"))
+    cut = [*range(20, 25), *range(30, 35), *range(40, 45)]
+    assert sorted(set(range(100)) - set(got(result, "ab"))) == cut
+    assert sorted(set(range(100)) - set(got(result, "ba"))) == cut
+    assert got(result, "ac") == list(range(100))
+    assert {reason for *_, reason in dropped(result)} == {"partition"}
+
+
 def test_a_message_on_its_way_when_the_partition_begins_is_cut_too():
     result = run("0.0002s..1s partition a | b", messages=1)
     assert result.history.of("sent").first().t_us == 0

@@ -9,7 +9,7 @@ from view_runs import PLAN, SHOP, made_up
 
 from lessonlib.lab.history import Record
 from lessonlib.lab.rules import Rule, broken, rule
-from lessonlib.views import DEFAULT_MARKS, Mark, ViewError, timeline
+from lessonlib.views import DEFAULT_MARKS, Mark, ViewError, space_time, timeline
 from lessonlib.views.svg import WIDTH
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -21,7 +21,7 @@ def texts(picture) -> list[str]:
 
 def test_the_same_run_gives_the_same_bytes(faulty):
     again = SHOP.run("textbook", plan=PLAN)
-    assert timeline(again, messages=True).svg == timeline(faulty, messages=True).svg
+    assert space_time(again).svg == space_time(faulty).svg
     assert timeline(again).describe() == timeline(faulty).describe()
 
 
@@ -57,7 +57,7 @@ def test_a_run_without_trouble_says_so(healthy):
 
 
 def test_everything_drawn_has_a_legend_entry(faulty):
-    shown = texts(timeline(faulty, messages=True))
+    shown = texts(timeline(faulty)) + texts(space_time(faulty))
     for name in (
         "call ok",
         "call failed",
@@ -107,12 +107,12 @@ def test_text_that_xml_cannot_hold_is_replaced():
 
 
 def test_ten_thousand_orders_stay_small_and_are_counted(crowded):
-    picture = timeline(crowded, messages=True)
+    picture = space_time(crowded)
     assert len(picture.svg) < 150_000 and len(picture.html) < 250_000
     words = picture.describe()
     assert "Calls on shop: 10000, of these 9000 ok, 1000 failed" in words
     assert "<b>& 9100 (100 again)" in words
-    assert any("messages are drawn; zoom in" in text for text in texts(picture))
+    assert any("drawn: message 104 of 10000. Zoom in" in text for text in texts(picture))
 
 
 def test_zooming_in_shows_single_things_again(crowded):
@@ -222,8 +222,8 @@ def test_a_message_that_ends_off_the_picture_keeps_its_slope():
     run = made_up([sent, (2_000_000, "delivered", "b", {"source": "a", "message": 1})])
     whole, half = (
         re.search(
-            r'd="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)" stroke="#555555"',
-            timeline(run, messages=True, end_s=s).svg,
+            r'd="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)" stroke="#0067a5"',
+            space_time(run, end_s=s).svg,
         )
         for s in (2, 1)
     )
