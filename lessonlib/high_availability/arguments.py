@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import whole
 
 
 def span(name: str, value: Any) -> None:
@@ -30,3 +32,41 @@ def names(argument: str, value: Any) -> tuple[str, ...]:
     if len(set(value)) < len(value):
         raise LessonError(f"{argument}={value!r:.60} has a name twice; name each once")
     return tuple(sorted(value))
+
+
+def mapping(name: str, value: Any, *, example: str) -> None:
+    """Refuse what is no mapping."""
+    if not isinstance(value, Mapping):
+        raise LessonError(f"{name}={value!r:.60} is no dict; give for instance {example}")
+
+
+def position(name: str, value: Any) -> None:
+    """Refuse what is not the (last term, last index) of a log."""
+    pair = isinstance(value, tuple | list) and len(value) == 2
+    if not pair or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in value):
+        raise LessonError(
+            f"{name}={value!r:.60} should be the term and the index of a log's last entry; give for instance (3, 7), "
+            "or (0, 0) for an empty log"
+        )
+
+
+def promised(promise: Any) -> tuple[int, str | None]:
+    """Return the term and the vote of a promise; refuse what no ballot gave out."""
+    good = isinstance(promise, Mapping) and {"term", "voted_for"} <= promise.keys()
+    if good:
+        term, vote = promise["term"], promise["voted_for"]
+        good = type(term) is int and term >= 0 and (vote is None or isinstance(vote, str))
+    if not good:
+        raise LessonError(
+            f"promise={promise!r:.60} is not what a ballot gave out; give back its `promise`, or None"
+        )
+    return term, vote
+
+
+def matches(matched: Any, members: Any) -> None:
+    """Refuse what is not an index for each of some names, and a cluster without members."""
+    mapping("matched", matched, example="{'node-1': 7}")
+    for name, index in matched.items():
+        whole(f"matched[{name!r:.60}]", index, least=0)
+    if isinstance(members, str) or not isinstance(members, tuple | list) or not members:
+        raise LessonError(f"members={members!r:.60} names nobody; give for instance ['node-1', 'node-2']")

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lessonlib.errors import LessonError
+from lessonlib.event_driven.arguments import whole
+from lessonlib.high_availability.arguments import mapping, names, position, promised
 
 WON, LOST, PENDING = "won", "lost", "pending"
 
@@ -31,20 +33,13 @@ class Ballot:
     """
 
     def __init__(self, members: Sequence[str], promise: Mapping[str, Any] | None = None) -> None:
-        if isinstance(members, str) or not members or len(set(members)) != len(members):
-            raise LessonError(
-                f"members={members!r:.60} should name each member once; give ['node-1', 'node-2']"
-            )
+        if not names("members", members):
+            raise LessonError("members=[] names nobody; give for instance ['node-1', 'node-2']")
         self._members = tuple(members)
         self.term = 0
         self.voted_for: str | None = None
         if promise is not None:
-            try:
-                self.term, self.voted_for = int(promise["term"]), promise["voted_for"]
-            except (KeyError, TypeError, ValueError):
-                raise LessonError(
-                    f"promise={promise!r:.60} is not what a ballot gave out; give back its `promise`, or None"
-                ) from None
+            self.term, self.voted_for = promised(promise)
 
     @property
     def promise(self) -> dict[str, Any]:
@@ -58,6 +53,7 @@ class Ballot:
 
     def learn(self, term: int) -> bool:
         """Adopt a higher term, in which no vote has been given yet; return whether it was higher (§5.1)."""
+        whole("term", term, least=0)
         if term <= self.term:
             return False
         self.term = term
@@ -72,6 +68,8 @@ class Ballot:
         entry that is committed is in some log of every majority, and only its owners may lead (§5.4.1). More up
         to date is the log whose last entry has the higher term, then the longer one.
         """
+        position("its_log", its_log)
+        position("my_log", my_log)
         self.learn(term)
         if term < self.term or candidate not in self._members or its_log < my_log:
             return False
@@ -83,8 +81,10 @@ class Ballot:
     def count(self, votes: Mapping[str, bool]) -> str:
         """Return WON, LOST or PENDING for the votes that have come in: member -> granted.
 
+        Who is no member does not count.
         Of three members, yes, no and one silent is pending; of two, no and one silent is lost.
         """
+        mapping("votes", votes, example="{'node-1': True}")
         needed = len(self._members) // 2 + 1
         granted = sum(votes.get(member) is True for member in self._members)
         refused = sum(votes.get(member) is False for member in self._members)

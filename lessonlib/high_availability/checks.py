@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from functools import partial
-from math import log
 from random import Random
 from typing import Any
 
+from lessonlib.errors import LessonError
 from lessonlib.high_availability import rules
 from lessonlib.high_availability.errors import StaleToken
 from lessonlib.high_availability.mystery import ColleaguesBallot
 from lessonlib.high_availability.scenario import ACCRUAL, CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
 from lessonlib.lab.history import History, Record
-from lessonlib.lab.loop import simulate
+from lessonlib.lab.loop import clean_traceback, describe_error, simulate
 from lessonlib.learning.exercises import Case, Exercise, Finding
-from lessonlib.learning.probing import Culprit, Example, by_example
+from lessonlib.learning.probing import Culprit, Example, Name, by_example
+from lessonlib.limits import Runaway
 from lessonlib.ports import MemoryDisk, Message
 
 THREE = ["node-1", "node-2", "node-3"]
@@ -64,7 +66,9 @@ _silent = _monitor(
         [],
         "Silent for exactly timeout_s is not yet *more than* timeout_s.",
     ),
+    Example(A_B, "monitor.suspects(1.0005)", ["a", "b"], "A little more than timeout_s is more than timeout_s."),
 )  # fmt: skip
+ALPHABET = "In the order of the alphabet: sorted(...), so that each run is the same."
 _asked_often = _monitor(
     "Who asks, and how often, changes nothing.",
     Example(f"{A_B}; monitor.suspects(0.3); monitor.suspects(0.6)", "monitor.suspects(0.9)", [], ASKED),
@@ -72,7 +76,7 @@ _asked_often = _monitor(
 _back = _monitor(
     "A suspicion lasts until the next heartbeat, and ends with it.",
     Example(f"{A_B}; monitor.suspects(1.2)", "monitor.suspects(1.3)", ["a", "b"],
-            "It forgets whom it suspects, so that nobody hears of it a second time. Leave self.heard_s as it is."),
+            ((["b", "a"], ALPHABET), ([], "It forgets whom it suspects, so that nobody hears of it a second time. Leave self.heard_s as it is."))),
     Example(f"{A_B}; monitor.heard('a', 1.1); monitor.suspects(1.2); monitor.heard('b', 1.3)", "monitor.suspects(1.4)", [],
             "A suspicion is no death certificate: a node that was slow, paused or cut off comes back."),
     Example(f"{A_B}; monitor.suspects(1.2); monitor.heard(node='b', now_s=1.3)", "monitor.suspects(now_s=2.4)", ["a", "b"],
@@ -84,15 +88,26 @@ _in_order = _monitor(
         "monitor = MyMonitor(1.0); monitor.watch('c', 0.0); monitor.watch('a', 0.0); monitor.watch('b', 0.0)",
         "monitor.suspects(1.5)",
         ["a", "b", "c"],
-        "In the order of the alphabet: sorted(...), so that each run is the same.",
+        ALPHABET,
     ),
+    Example("monitor = MyMonitor(1.0); monitor.watch('n-9', 0.0); monitor.watch('n-10', 0.0)", "monitor.suspects(1.5)",
+            ["n-10", "n-9"], "Names are no numbers, and 'n-10' stands before 'n-9': sorted(...) alone."),
+    Example(f"{A_B}; monitor.heard('b', 0.5)", "(monitor.suspects(1.0), monitor.alive(1.0))", ([], ["a", "b"]),
+            "Who is silent for exactly timeout_s is not suspected yet, and so alive."),
+    Example(f"{A_B}; monitor.suspects(1.1); monitor.watch('a', 1.2)", "monitor.suspects(1.3)", ["b"],
+            "Whoever calls watch for a node that is watched wants it judged from now on."),
+    Example(f"{A_B}; monitor.suspects(1.2); monitor.forget('a'); monitor.watch('a', 2.0)", "monitor.suspects(2.5)", ["b"],
+            "After forget nothing is left of a node: a later watch begins its silence anew."),
+    Example(f"{A_B}; monitor.suspects(1.2); monitor.forget('a')", "monitor.suspects(1.3)", ["b"],
+            "Who has been forgotten is suspected no more."),
+    Example(f"{A_B}; monitor.forget('z')", "monitor.suspects(1.5)", ["a", "b"], "To forget who is not watched changes nothing."),
     Example(f"{A_B}; monitor.heard('b', 0.7)", "(monitor.suspects(1.5), monitor.alive(1.5))", (["a"], ["b"]),
             "alive is everybody who is watched and not suspected."),
-    Example(f"{A_B}; monitor.forget('a')", "(monitor.suspects(1.5), monitor.alive(0.5))", (["b"], ["b"]),
+    Example(f"{A_B}; monitor.forget('a')", "(monitor.alive(0.5), monitor.suspects(1.5))", (["b"], ["b"]),
             "forget takes a node out altogether."),
     Example(
         f"{A_B}; monitor.forget('a'); monitor.heard('a', 0.4)",
-        "(monitor.suspects(1.2), monitor.alive(0.5))",
+        "(monitor.alive(0.5), monitor.suspects(1.2))",
         (["b"], ["b"]),
         "A heartbeat that was long on its way brings back a node that was forgotten. Only who is watched can be heard.",
     ),
@@ -118,6 +133,8 @@ _learns = by_example(
     Example(f"{BALLOT}; ballot.stand('node-1'); ballot.learn(1)", "ballot.promise", {"term": 1, "voted_for": "node-1"},
             "It forgets its vote whenever it hears of a term, of its own term too, and can then vote a second time in it. "
             "Only a *higher* term sets the vote free."),
+    Example(f"{BALLOT}; ballot.learn(3)", "(ballot.learn(9), ballot.term)", (True, 9),
+            "A term may be higher by more than one: a node that was away has missed several elections."),
 )  # fmt: skip
 _votes = by_example(
     "MyBallot",
@@ -166,6 +183,25 @@ _votes = by_example(
         (False, {"term": 5, "voted_for": None}),
         "A candidate of an older term comes too late: it gets no vote, and changes nothing.",
     ),
+    Example(
+        f"{BALLOT}; ballot.learn(3); ballot.grant('node-2', 3, {EMPTY}); ballot.learn(2)",
+        "ballot.promise",
+        {"term": 3, "voted_for": "node-2"},
+        "News of an older term frees the vote of this one. Another term is not enough: it must be higher.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(5); ballot.grant('node-1', 5, {EMPTY}); ballot.grant('node-2', 4, {EMPTY})",
+        f"(ballot.grant('node-3', 5, {EMPTY}), ballot.promise)",
+        (False, {"term": 5, "voted_for": "node-1"}),
+        "A request of a past term, which was long on its way, frees the vote that this term has had: two votes in one term, "
+        "for node-1 and for node-3. Refuse it before anything is changed.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.learn(5); ballot.grant('node-2', 5, {EMPTY})",
+        f"(ballot.grant('node-2', 4, {EMPTY}), ballot.promise)",
+        (False, {"term": 5, "voted_for": "node-2"}),
+        "It has voted for this candidate, but in another term: look at the term before you look at self.voted_for.",
+    ),
 )
 STALE = (
     "A stale log wins: what this node holds may have been acknowledged, and a leader that lacks it deletes it "
@@ -174,6 +210,10 @@ STALE = (
 LENGTH = (
     "It compares the logs' lengths before their last terms. A long log of an old term holds what was never committed: "
     "the last term decides, and the length only between equals (§5.4.1)."
+)
+ONE_NUMBER = (
+    "It makes one number or one text of a log's last term and index: an index of 100 000 then outweighs a term, and '10' comes "
+    "before '9'. Compare the pairs as they are."
 )
 _logs = by_example(
     "MyBallot",
@@ -193,6 +233,22 @@ _logs = by_example(
         True,
         "A refused candidate has not got the vote: note self.voted_for only when you grant it.",
     ),
+    Example(
+        f"{BALLOT}; ballot.stand('node-1')",
+        "(ballot.grant('node-2', 5, its_log=(0, 0), my_log=(3, 7)), ballot.promise)",
+        (False, {"term": 5, "voted_for": None}),
+        "The term of a candidate that is refused is learnt all the same: learn first, then judge the log. Else this node stays "
+        "behind, and its own next term is refused by all.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.grant('node-2', 4, its_log=(3, 7), my_log=(3, 7)); ballot.grant('node-2', 4, its_log=(1, 1), my_log=(3, 7))",
+        "ballot.grant('node-3', 4, its_log=(3, 7), my_log=(3, 7))",
+        False,
+        "A refusal frees the vote that was given before: whoever is refused, self.voted_for stays.",
+    ),
+    Example(f"{BALLOT}; ballot.learn(4)", "ballot.grant('node-2', 4, its_log=(3, 10), my_log=(3, 9))", True, ONE_NUMBER),
+    Example(f"{BALLOT}; ballot.learn(4)", "ballot.grant('node-2', 4, its_log=(2, 100_000), my_log=(3, 1))", False, ONE_NUMBER),
+    Example(f"{BALLOT}; ballot.learn(4)", "ballot.grant('node-2', 4, its_log=(10, 1), my_log=(9, 1))", True, ONE_NUMBER),
 )  # fmt: skip
 _restarted = by_example(
     "MyBallot",
@@ -254,6 +310,7 @@ _counts = by_example(
     _count(2, "y", "pending", HALF),
     _count(2, "n", "lost", LOST),
     _count(4, "yy", "pending", HALF),
+    _count(4, "yyn", "pending", HALF),
     _count(4, "yynn", "lost", f"{HALF} And with two against it, it cannot be reached any more."),
     _count(1, "y", "won", "One of one is a majority: a cluster may have a single member."),
     Example(
@@ -261,6 +318,18 @@ _counts = by_example(
         "ballot.count({'node-1': True, 'node-8': True, 'node-9': True})",
         "pending",
         "Only members count: who has been removed, or is only learning, has no vote.",
+    ),
+    Example(
+        BALLOT,
+        "ballot.count({'node-1': True, 'node-8': False, 'node-9': False})",
+        "pending",
+        "Nor does the refusal of somebody count who is no member.",
+    ),
+    Example(
+        f"{BALLOT}; ballot.count({{'node-1': True, 'node-2': True}})",
+        "ballot.count({'node-1': True})",
+        "pending",
+        "count judges the votes that it is given, and remembers none of an earlier election.",
     ),
 )
 
@@ -299,7 +368,11 @@ _fences = by_example(
     "MyStore",
     "A write whose token is lower than the highest that its key has seen raises StaleToken, and changes nothing.",
     Example(STORE, "await store.read('stock')", 7, "What was written is read: the record goes into self.entries too."),
+    Example(f"{STORE}; other = MyStore(MemoryDisk())", "await other.read('stock')", None,
+            "Two stores share their entries: make them in __init__, and not in the class."),
     Example(STORE, "await store.write('stock', 9, 33)", StaleToken, EVERYBODY),
+    Example(f"{STORE}; (refused,) = await asyncio.gather(store.write('stock', 9, 33), return_exceptions=True)",
+            "(refused.token, refused.highest)", (33, 34), "StaleToken tells the writer its own token, and then the highest."),
     Example(f"{STORE}; {LATE}", "await store.read('stock')", 7, "It writes first, and refuses afterwards. Check the token before anything is changed."),
     Example(f"{STORE}; {LATE}", "await store.write('stock', 9, 33)", StaleToken,
             "A refused write lowers the highest token, so that its second attempt passes. Only an accepted write sets it."),
@@ -309,6 +382,11 @@ _fences = by_example(
             "await store.read('stock')", 9, "A higher token has been seen since: the *highest* counts, and not the first."),
     Example("store = MyStore(); await store.write('stock', 7, 9); await store.write(key='stock', value=8, token=10)",
             "await store.read('stock')", 8, "Tokens are numbers: 10 is higher than 9."),
+    Example("store = MyStore(); await store.write('stock', 7, 0)", "await store.read('stock')", 7,
+            "0 is a token like any other: what has never been written has seen none, so the first write passes."),
+    Example(f"{STORE}; await store.write('stock', 0, 35)", "await store.read('stock')", 0,
+            "0 and None are values like any other. Ask whether there is an entry, and not whether it is true."),
+    Example(f"{STORE}; await store.write('stock', None, 35)", "await store.read('stock')", None, "None is a value like any other."),
     Example(f"{STORE}; await store.write('price', 3, 33)", "(await store.read('price'), await store.read('none'))", (3, None),
             "One highest token for all keys refuses too much: each key is a resource of its own, with its own highest token."),
     names=STORE_NAMES,
@@ -329,6 +407,9 @@ _survives = by_example(
         "After a restart it has forgotten that it has seen 34, and lets 33 through: the token belongs into the record on the "
         "disk.",
     ),
+    Example("disk = MemoryDisk(); store = MyStore(disk); await store.write('job', 'node-1/7', 34); store = MyStore(disk)",
+            "await store.write('job', 'node-2/3', 33)", StaleToken,
+            "Some values reach the disk, and others do not: a text is to survive as a number does."),
     Example(
         "store = MyStore(FullDisk()); await store.write('stock', 7, 34)",
         "await store.write('stock', 9, 35)",
@@ -372,6 +453,10 @@ OLD_TERM = (
     "It counts an entry of an old term. A majority may hold it and a later leader still delete it (figure 8, §5.4.2): count "
     "only entries of the leader's own term. What stands before such a one is then committed with it."
 )
+UNKNOWN = (
+    "`matched` knows only who has answered, matched.get(member, 0), and the log may have dropped what is committed: ask "
+    "term_of only about later ones, and never about 0, which is no entry."
+)
 QUORUM = "Only what a majority of *all* members holds: those that are silent count in len(members) too."
 
 
@@ -388,11 +473,12 @@ def _quorum(
     """`matched` of the first members; `log` is the term of each entry; `size` how many members there are."""
     members = [f"node-{n}" for n in range(1, (size or len(matched)) + 1)]
     held = dict(zip(members, matched, strict=False))
+    own = ((..., hint),) if isinstance(hint, str) else hint
     return Example(
         f"members = {members}; log = {dict(log)}",
         f"quorum_index({held}, members, log.__getitem__, term={term}, committed={committed})",
         expected,
-        hint,
+        ((KeyError, UNKNOWN), (None, "Nothing came back: is a `return` missing?"), *own),
     )  # fmt: skip
 
 
@@ -425,8 +511,7 @@ _never_back = by_example(
     "What is committed stays committed: the result is never less than `committed`.",
     _quorum((5, 1, 1), ONES, 1, 3, 3, "It goes back behind `committed`: a leader that has just been elected does not know yet "
             "what the others hold. At least `committed`."),
-    _quorum((5, 5, 5), {4: 1, 5: 1}, 1, 3, 5, "Up to `committed` nothing is to be decided any more, and the log may have dropped "
-            "those entries: ask term_of only about later ones."),
+    _quorum((5, 5, 5), {4: 1, 5: 1}, 1, 3, 5, UNKNOWN),
     _quorum((5, 5, 5), ONES, 2, 5, 5, "Nothing is new: the result is `committed`."),
     Example(
         "members = ['node-1', 'node-2', 'node-3']; log = {1: 1, 2: 1}; held = {'node-1': 2, 'node-8': 2, 'node-9': 2}",
@@ -434,14 +519,28 @@ _never_back = by_example(
         0,
         "Only members count towards the quorum: a learner, or who has been removed, does not.",
     ),
+)  # fmt: skip
+_untouched = by_example(
+    "quorum_index",
+    "The arguments are left as they are.",
     Example(
-        "members = ['node-1', 'node-2', 'node-3']; log = {1: 1, 2: 1}; held = {'node-2': 2, 'node-3': 1, 'node-1': 2}; "
+        "members = ['node-2', 'node-1', 'node-3']; log = {1: 1, 2: 1}; held = {'node-2': 2, 'node-1': 1}; "
         "quorum_index(held, members, log.__getitem__, term=1, committed=0)",
         "(held, members)",
-        ({"node-2": 2, "node-3": 1, "node-1": 2}, ["node-1", "node-2", "node-3"]),
-        "It changes what it was given: work on a copy, as sorted(...) makes one.",
+        ({"node-2": 2, "node-1": 1}, ["node-2", "node-1", "node-3"]),
+        "The leader goes on with what it gave you: work on a copy, as sorted(...) makes one, and ask matched.get(member, 0).",
     ),
-)  # fmt: skip
+)
+
+
+def _called(look: str, answer: Any, *given: Any, **named: Any) -> Any:
+    """Return what a call gives, or, where it raises, a finding that names the call."""
+    try:
+        return answer(*given, **named)
+    except (NotImplementedError, LessonError, Runaway):
+        raise
+    except Exception as error:
+        return Finding("The piece runs.", describe_error(clean_traceback(error)), look=look)
 
 
 def _any_cluster(answer: Any) -> Finding | None:
@@ -463,17 +562,43 @@ def _any_cluster(answer: Any) -> Finding | None:
             default=committed,
         )  # fmt: skip
         given = dict(held)
-        came = answer(given, list(members), log.__getitem__, term=term, committed=committed)
+        look = f"quorum_index({held}, {members}, {log}.__getitem__, term={term}, committed={committed})"
+        came = _called(look, answer, given, list(members), log.__getitem__, term=term, committed=committed)
+        if isinstance(came, Finding):
+            return came
         if came != expected:
             return Finding(
                 "Committed is the highest entry of the leader's own term that a majority of all members holds.",
                 f"Of {size} members, the log's terms being {log}: it gave {came!r:.40} in place of {expected}.",
-                look=f"quorum_index({held}, {members}, {log}.__getitem__, term={term}, committed={committed})",
+                look=look,
             )
     return None
 
 
 # ---- 4.5 Redistribute ------------------------------------------------------------------------------------
+
+
+def _spread(answer: Any, owners: Mapping[str, str | None], nodes: Sequence[str], salt: int = 0) -> Any:
+    """Call the answer with copies; return what it made, in plain names, or a finding."""
+    look = _spread_example(owners, nodes)
+    given = {
+        Name.of(item, salt): None if node is None else Name.of(node, salt) for item, node in owners.items()
+    }
+    names = [Name.of(node, salt) for node in nodes]
+    made = _called(look, answer, given, names)
+    if isinstance(made, Finding):
+        return made
+    if not isinstance(made, Mapping):
+        return Finding("spread returns {item: node}.", f"It returned {made!r:.80}.", look=look)
+    changed = "owners" if Name.bare(given) != dict(owners) else "nodes" if names != list(nodes) else ""
+    if changed:
+        return Finding(
+            "The arguments are left as they are.",
+            f"{changed} was changed by the call.",
+            look=look,
+            hint="Others read that table too: make one of your own, dict(owners), and sorted(nodes) for a list.",
+        )
+    return Name.bare(made)
 
 
 def _spread_example(owners: Mapping[str, str | None], nodes: Sequence[str]) -> str:
@@ -484,17 +609,10 @@ def _judge_spread(
     answer: Any, owners: Mapping[str, str | None], nodes: Sequence[str], hints: Mapping[str, str]
 ) -> Finding | None:
     """Try one distribution: complete, even, and with as few moves as must be."""
-    given, names, look = dict(owners), list(nodes), _spread_example(owners, nodes)
-    made = answer(given, names)
-    if not isinstance(made, Mapping):
-        return Finding("spread returns {item: node}.", f"It returned {made!r:.80}.", look=look)
-    if given != owners or names != list(nodes):
-        return Finding(
-            "The arguments are left as they are.",
-            f"{'owners' if given != owners else 'nodes'} was changed by the call.",
-            look=look,
-            hint="Others read that table too: make one of your own, dict(owners), and sorted(nodes) for a list.",
-        )
+    look = _spread_example(owners, nodes)
+    made = _spread(answer, owners, nodes)
+    if isinstance(made, Finding):
+        return made
     lost = sorted(set(owners) - set(made))
     if lost or len(made) != len(owners):
         return Finding(
@@ -592,27 +710,62 @@ def _any_spread(answer: Any) -> Finding | None:
     return None
 
 
+TABLES: tuple[tuple[dict[str, str | None], tuple[str, ...]], ...] = (
+    (_owned(a=4, b=4, c=4, d=1), _nodes(1, 2, 3)),
+    (_owned(a=1, b=1, c=1, d=1), _nodes(1, 2)),
+    (_owned(a=1, b=2, c=3, d=9), _nodes(1, 2, 3)),
+    ({f"shard-{n}": f"node-{n % 4 + 1}" for n in range(1, 15)}, _nodes(1, 2, 3)),
+    ({f"shard-{n}": f"node-{n % 2 + 1}" for n in range(1, 11)}, _nodes(1, 2, 3, 4)),
+)
+
+
 def _same_everywhere(answer: Any) -> Finding | None:
-    owners: dict[str, str | None] = {f"shard-{n}": f"node-{n % 4 + 1}" for n in range(1, 15)}
-    nodes = ["node-1", "node-2", "node-3"]
-    others = [("when it was asked again", owners, nodes)] * 9
-    others += [("with the items in another order", dict(reversed(owners.items())), nodes)]
-    others += [("with the nodes in another order", owners, nodes[::-1])]
+    """Orphans and a surplus, in several orders, and with names whose hashes differ, as they do between processes."""
 
-    async def trial() -> str | None:
-        first = answer(dict(owners), list(nodes))
-        return next((how for how, table, names in others if answer(dict(table), list(names)) != first), None)
-
-    how = simulate(trial)  # which lends a seed to the module `random`, so that chance repeats itself
-    if how is None:
+    async def trial() -> Finding | None:
+        for owners, nodes in TABLES:
+            first = _spread(answer, owners, nodes)
+            if isinstance(first, Finding):
+                return first
+            turned = [*list(owners)[2:], *list(owners)[:2]]
+            others: list[tuple[str, Mapping[str, str | None], Sequence[str], int]] = [
+                ("when asked again", owners, nodes, 0),
+                ("when asked again", owners, nodes, 0),
+                ("with the items in another order", dict(reversed(owners.items())), nodes, 0),
+                ("with the items in another order", {item: owners[item] for item in turned}, nodes, 0),
+                ("with the nodes in another order", owners, nodes[::-1], 0),
+                ("with the nodes in another order", owners, nodes[1:] + nodes[:1], 0),
+            ]
+            others += [
+                ("in another process, where hash() of a name is another", owners, nodes, n)
+                for n in range(1, 7)
+            ]
+            for how, table, names, salt in others:
+                again = _spread(answer, table, names, salt)
+                if isinstance(again, Finding):
+                    return again
+                if again != first:
+                    item = next(item for item in owners if again.get(item) != first.get(item))
+                    return Finding(
+                        "The same work and the same nodes give the same result, in whatever order they are named.",
+                        f"{item} goes to {first.get(item)}, but {how} to {again.get(item)}: {first} and {again}.",
+                        look=_spread_example(owners, nodes)
+                        + ("" if salt else f"; {_spread_example(table, names)}"),
+                        hint=HASHES if salt else NO_ORDER,
+                    )
         return None
-    return Finding(
-        "The same work and the same nodes give the same result, in whatever order they are named.",
-        f"The result was another one {how}.",
-        look=_spread_example(owners, nodes),
-        hint="No chance, and no order of a dict, a set or a message: go through sorted(...) names, and let the name decide "
-        "between equals. Then whoever repeats the decision gets the same one.",
-    )
+
+    return simulate(trial)  # which lends a seed to the module `random`, so that chance repeats itself
+
+
+NO_ORDER = (
+    "No chance, and no order of a dict or a message: go through sorted(...) names, and let the name decide between equals. "
+    "Then whoever repeats the decision gets the same one."
+)
+HASHES = (
+    "It goes by the order of a set, or by hash(): both are other ones in each process, so that two nodes that decide "
+    "disagree. Go through sorted(...) names."
+)
 
 
 # ---- 4.6 Diagnose ----------------------------------------------------------------------------------------
@@ -647,9 +800,9 @@ def _not_the_vote(record: Record) -> str:
         return "A pre-vote promises nothing: it only asks whether a vote would be given. " + hint
     if body.get("type") == "vote request":
         return "Whoever asks for votes has given its own to itself. That is its first in this term. " + hint
-    if body.get("type") == "vote":
-        return "That vote is the only one that this member gave in this term. " + hint
-    return hint
+    if body.get("type") == "vote" and body.get("granted"):
+        return ""  # a message that gives a vote, and perhaps the second
+    return "That message gives nobody a vote. " + hint
 
 
 def _diagnosis(answer: Any) -> Finding | None:
@@ -662,8 +815,9 @@ def _diagnosis(answer: Any) -> Finding | None:
         record_hint=_not_the_vote,
         piece=ColleaguesBallot,
         line_has=("if term < self.term:", "self.term, self.voted_for = term, None"),
-        line_hint="Before its second vote the member had noted its first. Which line lets go of it, and which condition lets "
-        "that line be reached, though the term is no new one?",
+        hint="Follow that member through the term, from its first vote: its own, if it stood. Is the message the first that "
+        "gives another one? And before it the vote was noted: which line lets go of it, and which condition lets that line be "
+        "reached, though the term is no new one?",
     )
     return culprit.judge(run, answer())
 
@@ -673,7 +827,11 @@ def _diagnosis(answer: Any) -> Finding | None:
 _phi = partial(by_example, "ExponentialPhi", time_is_given=True)
 PHI = "detector = ExponentialPhi(8.0, longest_s=3.0, first_interval_s=1.0); detector.watch('a', 0.0)"
 STEADY = f"{PHI}; [detector.heard('a', 1.0 * n) for n in range(1, 6)]"
-LN10 = log(10)
+LN10 = math.log(10)
+UNDERFLOW = (
+    "After a long silence exp(-silence / mean) is so small that it is rounded to 0.0, which has no logarithm. Take the "
+    "logarithm on paper: -log10(exp(-x)) is x / ln 10, without exp."
+)
 _levels = _phi(
     "phi is the silence, divided by the mean interval and by ln 10.",
     Example(PHI, "detector.level('a', 0.0)", 0.0, "No silence, no suspicion: phi grows from 0."),
@@ -686,8 +844,16 @@ _levels = _phi(
             "[detector.heard('a', 4.0 * n) for n in range(1, 4)]", "detector.level('a', 19.0)", 7 / 3.5 / LN10,
             f"The mean is that of all intervals of the history, the first estimate among them. {GIVEN}"),
     Example("detector = ExponentialPhi(8.0, window=4, longest_s=9.0, first_interval_s=9.0); detector.watch('a', 0.0); "
-            "[detector.heard('a', 2.0 * n) for n in range(1, 5)]", "detector.level('a', 12.0)", 2 / LN10,
-            "Only the last `window` intervals are kept: a network is judged by how it is, not by how it was once."),
+            "[detector.heard('a', at_s) for at_s in (1.0, 3.0, 6.0, 10.0)]", "detector.level('a', 15.0)", 2 / LN10, (
+        (5 / 3 / LN10, "The last `window` intervals are kept, and one of them is missing here: four are 1, 2, 3 and 4 s long."),
+        (..., "Only the last `window` intervals are kept: a network is judged by how it is, not by how it was once."),
+    )),
+    Example(f"{STEADY}; detector.heard('a', 5.0)", "detector.level('a', 7.0)", 2 / (6 / 7) / LN10,
+            "Two heartbeats may come at the same time: an interval of 0 s is one, too."),
+    Example(STEADY, "detector.level('a', 100_005.0)", 100_000 / LN10, (
+        (ValueError, UNDERFLOW), (OverflowError, UNDERFLOW), (ZeroDivisionError, UNDERFLOW), (math.inf, UNDERFLOW),
+        (..., "phi has no upper bound: it grows with the silence."),
+    )),
     Example(f"{PHI}; detector.watch('b', 0.0); [detector.heard('b', n / 10) for n in range(1, 50)]",
             "detector.level('a', 1.0)", 1 / LN10, "Each node has a history of its own."),
     Example(f"{STEADY}; detector.forget('a'); detector.heard('a', 6.0); detector.watch('b', 0.0)",
@@ -699,6 +865,13 @@ _outages = _phi(
             "The heartbeat after an outage ends the silence, as each does. Only its interval is left out."),
     Example(f"{STEADY}; detector.heard('a', 60.0)", "detector.level('a', 62.0)", 2 / LN10,
             "The outage is recorded in the history: the mean is now so long that the next death is not noticed for minutes."),
+    Example("detector = ExponentialPhi(8.0, longest_s=9.0, first_interval_s=2.0); detector.watch('a', 0.0); "
+            "[detector.heard('a', 4.0 * n) for n in range(1, 4)]; detector.heard('a', 60.0)", "detector.level('a', 67.0)",
+            7 / 3.5 / LN10, (
+        (7 / 2 / LN10, "The outage clears the history: what was learnt before it is lost, and the first estimate stands again."),
+        (7 / 3.2 / LN10, "The outage enters as first_interval_s. It does not enter at all: nothing was measured."),
+        (..., "The history after the outage is the one before it: 2, 4, 4 and 4 s."),
+    )),
     Example(f"{STEADY}; detector.heard('a', 7.5)", "detector.level('a', 9.5)", 2 / (8.5 / 7) / LN10,
             "A slow heartbeat is no outage: what is not above longest_s enters, or the detector never learns that the network "
             "has become slower."),
@@ -730,6 +903,8 @@ def _stays_small(answer: Any) -> Finding | None:
     detector.watch("a", 0.0)
     for n in range(1, 3_001):
         detector.heard("a", 1.0 * n)
+        detector.level("a", 1.0 * n)
+        detector.suspects(1.0 * n)  # a piece may cut its history wherever it likes
     held = _held(vars(detector), 4)
     if held <= 200:
         return None
@@ -765,6 +940,8 @@ LONG = {**CLUSTER.small, "duration_s": 9, "job_ms": 100}
 # One after the other, so that whoever leads is among them.
 CRASHES = "at 1s crash node-1 for 1500ms; at 4s crash node-2 for 1500ms; at 7s crash node-3 for 1500ms"
 PAUSES = "at 1s pause node-1 for 1500ms; at 4s pause node-2 for 1500ms; at 7s pause node-3 for 1500ms"
+# Between the restart and the late write of node-2 nobody writes: only the disk knows the newer token.
+RESTART = "at 1s pause node-1 for 1500ms; at 4s pause node-2 for 1550ms; at 5510ms crash store for 20ms; at 7s pause node-3 for 1500ms"
 PARTITIONS = "1s..3s partition node-1 | node-2, node-3; 4s..6s partition node-2 | node-1, node-3; 7s..9s partition node-3 | node-1, node-2"
 PAIRS = "at 1s crash node-1 for 2s; at 1500ms crash node-2 for 2s; at 5s crash node-3 for 2s; at 5500ms crash node-4 for 2s"
 
@@ -836,7 +1013,7 @@ EXERCISES: dict[str, Exercise] = {
                 "each member is cut off once", PARTITIONS, rules=(ONE_LEADER, SAME, STEPS_DOWN), params=LONG
             ),
         ),
-        forbids=("Ballot",),
+        forbids=("Ballot", "ColleaguesBallot"),
         untested="when to stand: timeouts, and why they are drawn at random, are the election's; the lesson measures them.",
     ),
     "4.3": Exercise(
@@ -862,9 +1039,8 @@ EXERCISES: dict[str, Exercise] = {
         cases=(
             Case("each member is paused once", PAUSES, rules=(FENCED,), params=LONG),
             Case(
-                "each member is paused once, and the store restarts in between",
-                "at 1s pause node-1 for 1500ms; at 2s crash store for 200ms; at 4s pause node-2 for 1500ms; "
-                "at 5s crash store for 200ms; at 7s pause node-3 for 1500ms; at 8s crash store for 200ms",
+                "the store restarts just before a replaced leader wakes",
+                RESTART,
                 rules=(FENCED,),
                 params=LONG,
             ),
@@ -876,7 +1052,7 @@ EXERCISES: dict[str, Exercise] = {
         title="acknowledge after a quorum",
         points=15,
         ladder=(
-            "Draw the five logs of figure 8 of the Raft paper, one below the other, and mark up to where three of them agree. "
+            "The table of five logs in section 3.1 of the lesson, step c: mark up to where three of them agree, and of which term that entry is. "
             "`commit_index` is asked after each answer of a follower: what does it know of those that did not answer?",
             "Write down how far each member's log is known to go, 0 for who has not answered, in order. The one in the middle "
             "says what a majority holds. It counts only if that entry is of the leader's own term.",
@@ -890,6 +1066,7 @@ EXERCISES: dict[str, Exercise] = {
             ("clusters of 1 to 5 members", _quorums),
             ("entries of an old term", _own_term),
             ("what has been committed before", _never_back),
+            ("arguments that others use too", _untouched),
             ("500 drawn logs", _any_cluster),
         ),
         cases=(
@@ -911,11 +1088,12 @@ EXERCISES: dict[str, Exercise] = {
             "moved when node-3 died, which when it came back, and which never?",
             "First say how many items each node may keep: n // nodes, and one more for as many nodes as n % nodes. The larger "
             "shares go to those that have most. Everybody keeps up to its share; what is left over fills the gaps.",
-            "```\nhas = the items of each node that is alive, in order\nshare, larger = divmod(items, nodes)\n"
-            "for place, node in enumerate(nodes, those with most items first, then by name):\n"
-            "    room[node] = share + (place < larger)\n"
-            "keep the first room[node] items of each; all others are free\n"
-            "give each free item to a node that has fewer than its room\n```",
+            "```\nshare, larger = divmod(number of items, number of nodes)\n"
+            "sort the nodes: those with most items first, then by name\n"
+            "room of a node: share + 1 for the first `larger` of them, share for the others\n\n"
+            "for each node: of its items, sorted, the first `room` stay with it\n"
+            "all other items are free, those without a living owner too\n\n"
+            "for each node: it takes free items, in their order, until its room is full\n```",
         ),
         scenario=CLUSTER,
         part="rebalance",
@@ -952,7 +1130,7 @@ EXERCISES: dict[str, Exercise] = {
             '`suspicion(ACCRUAL.run(plan="at 2s pause node-1 for 5s"))`: how fast does phi rise after the pause, '
             "and how fast would it, had the pause entered the history?",
             "If intervals follow the exponential distribution, P(later than t) = exp(-t / mean). phi is minus its logarithm, to "
-            "base 10. The mean is that of the intervals which were no outages.",
+            "base 10: simplify that first, and no exp is left. The mean is that of the intervals which were no outages.",
             "```\nheard: if watched:\n    interval = now_s - last; last = now_s\n"
             "    if interval <= longest_s: intervals.append(interval)   # a deque with maxlen=window\n"
             "level: silence / (mean of intervals * math.log(10))\nsuspects: sorted(nodes whose level >= threshold)\n```",

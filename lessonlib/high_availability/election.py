@@ -31,7 +31,7 @@ FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER = "follower", "pre-candidate", "candi
 LEARNER = "learner"
 ROLES = (FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER, LEARNER)
 
-TIMEOUT = "no leader heard for an election timeout"
+TIMEOUT = "no leader heard in time, or reported dead"  # within the election timeout
 STANDS = "the same, and no pre-vote is asked for"
 MAJORITY = "a majority says yes"
 NO_MAJORITY = "a majority cannot be had any more"

@@ -11,13 +11,13 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from math import ceil
+from math import ceil, inf
 from random import Random
 from statistics import fmean, median
 from typing import Any
 
 from lessonlib.errors import LessonError
-from lessonlib.event_driven.arguments import seconds, whole
+from lessonlib.event_driven.arguments import function, seconds, whole
 from lessonlib.high_availability.election import LEADER, Election
 from lessonlib.high_availability.heartbeat import Detector, HeartbeatMonitor
 from lessonlib.high_availability.phi import PhiAccrualDetector, phi_akka, phi_exact
@@ -56,6 +56,8 @@ def phi_curve(
     silences_ms: Sequence[int] = SILENCES_MS, *, mean_ms: float = 1000, deviation_ms: float = 100
 ) -> list[PhiPoint]:
     """Return phi for each silence. Published values stand beside it for a mean of 1000 ms and a deviation of 100 ms."""
+    _numbers("silences_ms", silences_ms, zero=True)
+    _numbers("mean_ms, deviation_ms", (mean_ms, deviation_ms))
     usual = (mean_ms, deviation_ms) == (1000, 100)
     found = []
     for silence_ms in silences_ms:
@@ -112,9 +114,9 @@ class DetectionCost:
         detector: "timeout" or "phi".
         interval_s: seconds between two heartbeats.
         setting: the timeout in seconds, or the threshold.
-        messages_per_s: heartbeats a second, of all nodes.
+        messages_per_s: heartbeats a second, of all nodes: those of one, times them.
         detection_s, detection_max_s: from a death to its suspicion, in the median and at worst.
-        false_per_hour: how often a live node is suspected, in an hour, among all nodes.
+        false_per_hour: how often a node that is up and running is suspected, in an hour, of all nodes: that of one, times them.
     """
 
     detector: str
@@ -137,30 +139,40 @@ def detection_costs(
     hours: float = 1.0,
     seed: int = 1,
 ) -> list[DetectionCost]:
-    """Watch nodes that never die and count who is suspected; then let one die and see how soon that is noticed.
+    """Watch one node that never dies and count how often it is suspected; and see how soon its death would be noticed.
 
     Every setting meets the same network: of each interval the same heartbeats are lost, and the same are late. One
-    node is watched for `hours`; of `nodes` the messages and the false suspicions are as many times more. Time is not
-    simulated but computed: suspicion only grows in a silence, so it is enough to ask at the end of each one.
+    node is watched for `hours`, and what it comes to is multiplied by `nodes`: that many times the messages and the
+    false suspicions. Its death is drawn 200 times within those same hours (after the first tenth of them), each time as
+    if it had lived until then. Time is not simulated but computed: suspicion only grows in a silence, so it is enough to
+    ask at the end of each one.
 
     Args:
         intervals_s: how far apart heartbeats are, in seconds; each with every timeout and threshold.
-        timeouts_s: for HeartbeatMonitor, in seconds. Those below the interval are left out: they suspect everybody.
+        timeouts_s: for HeartbeatMonitor, in seconds. Those that are not longer than an interval are left out with it:
+            they suspect everybody.
         thresholds: for PhiAccrualDetector, with 20 ms as the least deviation, so that the threshold decides.
-        nodes: how many are watched.
+        nodes: by how many to multiply.
         delay: draws how long a message is on its way, in seconds.
         loss: which share of messages is lost, from 0 to below 1.
-        hours: how long a live node is watched.
+        hours: how long the live node is watched.
         seed: fixes every draw.
 
     Raises LessonError for arguments that make no sense, and for more than a million heartbeats.
     """
     whole("nodes", nodes, least=1)
+    whole("seed", seed, least=0)
     seconds("hours", hours, positive=True)
+    function("delay", delay, example="a function that draws seconds from a Random, such as uneven_network")
+    for name, values in (
+        ("intervals_s", intervals_s),
+        ("timeouts_s", timeouts_s),
+        ("thresholds", thresholds),
+    ):
+        _numbers(name, values)
     if isinstance(loss, bool) or not isinstance(loss, int | float) or not 0 <= loss < 1:
         raise LessonError(f"loss={loss!r:.60} should be a share of messages; give a number from 0 to below 1")
     for interval_s in intervals_s:
-        seconds("intervals_s", interval_s, positive=True)
         if hours * HOUR_S / interval_s > HEARTBEATS_MAX:
             raise LessonError(
                 f"hours={hours!r} at an interval of {interval_s} s is over a million heartbeats; give fewer"
@@ -184,7 +196,25 @@ def detection_costs(
                     false_per_hour=round(wrong * nodes / hours, 2),
                 )
             )
+    if not found:
+        raise LessonError(
+            f"timeouts_s={timeouts_s!r:.60} holds none that is longer than an interval, and there is no threshold; "
+            "give a longer timeout"
+        )
     return found
+
+
+def _numbers(name: str, values: object, *, zero: bool = False) -> None:
+    """Refuse what is no list of numbers above 0, or, with `zero`, of 0 or more."""
+    if not isinstance(values, list | tuple):
+        raise LessonError(f"{name}={values!r:.60} is no list of numbers; give for instance (0.5, 1.0)")
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value < inf or (value == 0 and not zero):
+            least = "of 0 or more" if zero else "above 0"
+            raise LessonError(
+                f"{name}={values!r:.60} holds {value!r:.60}, which makes no sense; give numbers {least}"
+            )
 
 
 def _settings(
@@ -333,6 +363,13 @@ class Downtimes:
         return "{}-{} ms".format(*self.timeout_ms)
 
     @property
+    def label(self) -> str:
+        """The same with how many elections there were and were given up, where some were."""
+        if not self.given_up:
+            return self.name
+        return f"{self.name} ({self.given_up} of {len(self.times_ms)} given up after {MOST_MS / 1000:g} s)"
+
+    @property
     def mean_ms(self) -> float:
         return round(fmean(self.times_ms), 1)
 
@@ -375,6 +412,7 @@ def downtimes(
     whole("shortest_ms", shortest_ms, least=SHORTEST_MS)
     whole("longest_ms", longest_ms, least=SHORTEST_MS)
     whole("elections", elections, least=1)
+    whole("seed", seed, least=0)
     if longest_ms < shortest_ms:
         raise LessonError(
             f"longest_ms={longest_ms} is below shortest_ms={shortest_ms}; give {shortest_ms} or more"
@@ -390,8 +428,18 @@ def figure_16(
 ) -> list[Downtimes]:
     """Return the curves of one half of the figure: SPREADS is the upper one, SHORTER the lower.
 
-    As in the paper, 150-150 ms is tried for a tenth of the elections: each takes too long.
+    As in the paper, 150-150 ms is tried for a tenth of the elections: each takes too long. An election without a
+    leader after MOST_MS is given up and counts as that long: the true value is not known.
     """
+    whole("elections", elections, least=1)
+    pairs = isinstance(timeouts_ms, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 for pair in timeouts_ms
+    )
+    if not pairs:
+        raise LessonError(
+            f"timeouts_ms={timeouts_ms!r:.60} should be pairs of the shortest and the longest timeout; "
+            "give for instance ((150, 155), (150, 300))"
+        )
     return [
         downtimes(low, high, elections=ceil(elections / 10) if low == high else elections, seed=seed)
         for low, high in timeouts_ms
@@ -399,13 +447,16 @@ def figure_16(
 
 
 def election_curves(found: Sequence[Downtimes]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Return (ours, published) for `measured`: for each timeout its points (percent of elections, over within ms)."""
-    ours = {row.name: [(percent, row.quantile(percent)) for percent in QUANTILES] for row in found}
+    """Return (ours, published) for `measured`: for each timeout its points (percent of elections, over within ms).
+
+    An election that was given up stands at MOST_MS, and the line's label says how many were.
+    """
+    ours = {row.label: [(percent, row.quantile(percent)) for percent in QUANTILES] for row in found}
     published: dict[str, list[Any]] = {}
     for row in found:
         for q, ms in PUBLISHED_MS.get(row.timeout_ms, {}).items():
             if isinstance(q, int) and ms < MOST_MS:
-                published.setdefault(row.name, []).append((q, ms))
+                published.setdefault(row.label, []).append((q, ms))
     return ours, published
 
 

@@ -73,16 +73,10 @@ class FencedStore:
                     token=token,
                     highest=entry["token"],
                 )
-            if entry is None and len(self._entries) >= self._keys_max:
-                raise StoreFull(
-                    f"key={key!r:.60} would be one more than the {self._keys_max} that may be; raise keys_max"
-                )
+            self._check_room(key)
             await self._disk.append(STORE_FILE, record)  # first here, then in what `read` sees
-            self._records += 1
             self._entries[key] = record
-            if self._records > _SPARE_RECORDS + 2 * len(self._entries):
-                await self._disk.replace(STORE_FILE, list(self._entries.values()))
-                self._records = len(self._entries)
+            await self._compact()
 
     async def read(self, key: str) -> Any:
         """Return the value under `key`; None when there is none."""
@@ -99,6 +93,19 @@ class FencedStore:
         async with self._lock:
             await self._load()
             return self._entries.get(key)
+
+    def _check_room(self, key: str) -> None:
+        if key not in self._entries and len(self._entries) >= self._keys_max:
+            raise StoreFull(
+                f"key={key!r:.60} would be one more than the {self._keys_max} that may be; raise keys_max"
+            )
+
+    async def _compact(self) -> None:
+        """One more record is there; when many are out of date, keep the newest of each key only."""
+        self._records += 1
+        if self._records > _SPARE_RECORDS + 2 * len(self._entries):
+            await self._disk.replace(STORE_FILE, list(self._entries.values()))
+            self._records = len(self._entries)
 
     async def _load(self) -> None:
         if not self._loaded:

@@ -9,7 +9,7 @@ Source: Raft (extended version) §5.3 (replication), §8 (reads, and the empty e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from lessonlib.high_availability.errors import ClusterError, NotCommitted, NotConfirmed
@@ -133,8 +133,18 @@ class Leadership:
         back = [node for node in alive if node not in state.nodes]
         gone = [node for node in state.nodes if node not in alive]
         reasons = [f"{node} is suspected" for node in gone] + [f"{node} is back" for node in back]
-        owners = rebalance(dict(state.owners), alive)
+        owners = _owners(rebalance(dict(state.owners), alive), state.owners)
         return assign_command(owners, alive, ", ".join(reasons) if state.nodes else "the cluster starts")
+
+
+def _owners(given: Any, items: Collection[str]) -> Mapping[str, str]:
+    """Return what `rebalance` gave; refuse what leaves an item without an owner, or names one that there is not."""
+    if not isinstance(given, Mapping):
+        raise ClusterError(f"rebalance gave {given!r:.60}; return a dict, the owner of each item")
+    if odd := sorted(map(str, given.keys() ^ set(items))):
+        what = "no owner for" if odd[0] in items else "an owner for an item that there is not,"
+        raise ClusterError(f"rebalance gave {what} {odd[0]!r:.60}; return a dict, the owner of each item")
+    return given
 
 
 def _done(future: asyncio.Future[None] | None) -> None:

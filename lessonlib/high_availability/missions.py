@@ -22,22 +22,32 @@ def _crashes(runs: Runs) -> bool:
     return any(isinstance(fault, CRASHES) for fault in runs.plan)
 
 
+def _spares_the_watcher(runs: Runs) -> bool:
+    """Whether no fault stops or slows the watcher itself: then what it does not hear says nothing about the others."""
+    return all(getattr(fault, "node", None) != rules.WATCHER for fault in runs.plan)
+
+
 # ---- Sitting 1 -------------------------------------------------------------------------------------------
 
 
 def _suspects_the_living(runs: Runs) -> bool:
     suspected = runs["pattern"].history.of("suspicion", suspected=True)
-    return len(runs.plan) == 1 and not _crashes(runs) and bool(suspected)
+    return len(runs.plan) == 1 and not _crashes(runs) and _spares_the_watcher(runs) and bool(suspected)
 
 
 def _back_before_anybody_knows(runs: Runs) -> bool:
     history = runs["pattern"].history
-    return bool(history.of("restart")) and not history.of("suspicion")
+    back = history.of("restart").last()
+    heard = back is not None and any(
+        record.t_us > back.t_us for record in history.of("delivered", node=rules.WATCHER, source=back.node)
+    )
+    return heard and _spares_the_watcher(runs) and not history.of("suspicion")
 
 
 def _losses_are_no_death(runs: Runs) -> bool:
     history = runs["pattern"].history
-    return len(history.of("dropped")) >= HEARTBEATS_LOST and not history.of("suspicion")
+    lost = len(history.of("dropped", node=rules.WATCHER))
+    return lost >= HEARTBEATS_LOST and _spares_the_watcher(runs) and not history.of("suspicion")
 
 
 # ---- Sitting 2 -------------------------------------------------------------------------------------------
@@ -79,9 +89,24 @@ def _longest_without_a_leader_s(run: Run) -> float:
 
 
 def _lost_by_one_fault(runs: Runs) -> bool:
-    return (
-        len(runs.plan) == 1 and _breaks(runs["textbook"], rules.writes_survive) and not runs["pattern"].broken
-    )
+    return len(runs.plan) == 1 and _one_node_had_it(runs["textbook"]) and not runs["pattern"].broken
+
+
+def _one_node_had_it(run: Run) -> bool:
+    """Whether a write that a later leader lacks was never on any node but the one that had acknowledged it.
+
+    A leader that lacks what others have is another failure (D1, D6): it was asleep, or has forgotten.
+    """
+    for verdict in run.broken:
+        if verdict.rule == rules.writes_survive.name:
+            write = verdict.records[0]
+            holders = {
+                record.node
+                for record in run.history.of("applied")
+                if record.data["command"].get("value") == write.data["value"]
+            }
+            return holders == {write.node}
+    return False
 
 
 def _two_of_five(runs: Runs) -> bool:
@@ -97,8 +122,8 @@ def _two_of_five(runs: Runs) -> bool:
 
 
 def _work_of_the_living(runs: Runs) -> bool:
-    moves = [r for r in runs["pattern"].history.of("assignment") if "suspected" in r.data["reason"]]
-    return not _crashes(runs) and bool(moves)
+    decided = runs["pattern"].history.of("assignment")
+    return not _crashes(runs) and any("suspected" in r.data["reason"] and r.data["moved"] for r in decided)
 
 
 MISSIONS: dict[str, tuple[Mission, ...]] = {
@@ -106,15 +131,15 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
         Mission(
             "Make the pattern suspect a node that is not dead, with a single fault.",
             _suspects_the_living,
-            "Paused, cut off or slow: from the watcher all of it is silence. A suspicion says nothing more.",
+            "Paused, cut off, slow, or its heartbeats lost: to the watcher all of it is silence. A suspicion says nothing more.",
         ),
         Mission(
-            "Let a node crash and start anew so quickly that nobody ever suspects it.",
+            "Let a node that is watched crash and start anew so quickly that nobody ever suspects it.",
             _back_before_anybody_knows,
             "A detector watches for silence, not for crashes. What the node forgot when it died, nobody was told.",
         ),
         Mission(
-            f"Lose {HEARTBEATS_LOST} heartbeats or more, and let nobody be suspected.",
+            f"Lose {HEARTBEATS_LOST} heartbeats or more on the way, and let nobody be suspected.",
             _losses_are_no_death,
             "Five heartbeats fit into the timeout, so a few lost ones are no death. Such losses cost patience, not correctness.",
         ),
@@ -123,7 +148,7 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
         Mission(
             "Give the textbook two leaders though no link is cut and no message lost, and let the pattern keep all rules.",
             _two_leaders_without_a_cut,
-            "Who sleeps is silent. When it wakes it still leads, as far as it knows (D1), and nobody stops it.",
+            "Who sleeps or is slow is silent. When it is heard again it still leads, as far as it knows (D1), and nobody stops it.",
         ),
         Mission(
             "Make the store refuse a write of the pattern.",
@@ -133,14 +158,14 @@ MISSIONS: dict[str, tuple[Mission, ...]] = {
         Mission(
             f"Leave the pattern without a leader for {WITHOUT_A_LEADER_S:g} s or longer, though no node crashes.",
             _nobody_leads,
-            "No side of the cut is a majority, so nobody may lead. The price of one leader is, at times, none.",
+            "No majority could talk with each other in time, so nobody may lead. The price of one leader is, at times, none.",
         ),
     ),
     "4-3": (
         Mission(
             "Lose a write that the textbook has acknowledged, with a single fault; the pattern breaks no rule.",
             _lost_by_one_fault,
-            "One node had it when the client was told ok (D7). Of a majority, one is always left.",
+            "One node had it when the client was told ok, and no other ever got it (D7). Of a majority, one is always left.",
         ),
         Mission(
             "Take two of the five members away for good, and let the pattern go on writing and keep all rules.",

@@ -62,7 +62,7 @@ PREDICTIONS = {
                 "That would be the careful choice. But the textbook asks nobody before it leads.",
             ),
             Option(
-                "node-1 and node-2, each for those who can reach it",
+                "node-1 and node-2, both",
                 "Each side looks at whom *it* can see, finds a lowest name among these, and is content.",
                 right=True,
             ),
@@ -89,19 +89,19 @@ PREDICTIONS = {
     ),
     "4-5": Prediction(
         "The leader has checked that it leads, and is about to write a result to a store. There it is paused, for ten seconds. The "
-        "others elect a new leader, which writes to the store as well. Then the old one wakes. What does it do first?",
+        "others elect a new leader, which writes to the store as well. Then the old one wakes. What becomes of its write?",
         (
             Option(
-                "it goes on where it stopped, and sends its write",
+                "it goes out: the job goes on where it stopped",
                 "It checked that it leads *before* the pause. No check of its own can help: it can be paused after that, too.",
                 right=True,
             ),
             Option(
-                "it notices that ten seconds have passed, and asks who leads",
-                "A paused process notices nothing. It goes on with the very next line, and that one sends the write.",
+                "it is not sent: the node notices that ten seconds have passed, and asks who leads",
+                "A paused process notices nothing. The job goes on with its very next line, and that one sends the write.",
             ),
             Option(
-                "it cannot do anything: the others have removed it",
+                "it is not sent: the others have removed the node",
                 "They have elected another. That does not reach into the memory of the one that sleeps.",
             ),
         ),
@@ -179,7 +179,7 @@ CONCEPTS = {
                 "There is a price. What does the watcher do now when a single heartbeat is lost?",
             ),
             Option(
-                "a single lost heartbeat is taken for a death",
+                "a single heartbeat that is lost or late is taken for a death",
                 "One missing heartbeat is no death. To be quick *and* patient, send heartbeats more often: that costs messages.",
                 right=True,
             ),
@@ -235,7 +235,7 @@ CONCEPTS = {
         ),
     ),
     "4-5": Choice(
-        "The store has seen token 34. Which of these writes does it take?",
+        "A key was written with token 34. Which of these writes to the same key does the store take?",
         (
             Option(
                 "33, if its sender still holds the lock by its own clock",
@@ -327,7 +327,7 @@ RECALL = (
             ),
             Option("a lock with a time limit", "The one who sleeps does not see the limit pass."),
             Option(
-                "the store: it refuses a token lower than the highest that it has seen",
+                "the store: it refuses a token lower than the highest with which the key was written",
                 "A fencing token, checked at the resource.",
                 right=True,
             ),

@@ -37,17 +37,22 @@ def rebalance_work(owners: Mapping[str, str | None], nodes: Sequence[str]) -> di
     items = _names("owners", owners)
     if not alive:
         raise LessonError("nodes=[] leaves nobody to do the work; give at least one node that is alive")
+    for item in items:
+        if owners[item] is not None and not isinstance(owners[item], str):
+            raise LessonError(
+                f"owners[{item!r:.60}]={owners[item]!r:.60} is no node's name; give a str, or None for no owner"
+            )
+    return evenly({item: owners[item] for item in items}, alive)
+
+
+def evenly(owners: Mapping[str, str | None], alive: Sequence[str]) -> dict[str, str]:
+    """Deal out what has no owner that lives, and of the rest only what must move. Both arguments are in order."""
     held: dict[str, list[str]] = {node: [] for node in alive}
     homeless = []
-    for item in items:
-        owner = owners[item]
-        if owner is not None and not isinstance(owner, str):
-            raise LessonError(
-                f"owners[{item!r:.60}]={owner!r:.60} is no node's name; give a str, or None for no owner"
-            )
+    for item, owner in owners.items():
         held[owner].append(item) if owner in held else homeless.append(item)
 
-    share, larger = divmod(len(items), len(alive))
+    share, larger = divmod(len(owners), len(alive))
     by_load = sorted(alive, key=lambda node: -len(held[node]))  # stable: of equals, the first by name
     shares = {node: share + (place < larger) for place, node in enumerate(by_load)}
     for node in alive:
@@ -60,7 +65,7 @@ def rebalance_work(owners: Mapping[str, str | None], nodes: Sequence[str]) -> di
             if homeless and len(held[node]) < shares[node]:
                 held[node].append(homeless.pop(0))
     owner_of = {item: node for node in alive for item in held[node]}
-    return {item: owner_of[item] for item in items}
+    return {item: owner_of[item] for item in owners}
 
 
 def _names(argument: str, names: object) -> list[str]:

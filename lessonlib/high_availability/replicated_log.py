@@ -20,6 +20,7 @@ from typing import Any
 
 from lessonlib.errors import LessonError
 from lessonlib.event_driven.arguments import whole
+from lessonlib.high_availability.arguments import matches
 from lessonlib.high_availability.ballot import LogPosition
 from lessonlib.high_availability.errors import LogConflict, LogFull
 
@@ -46,6 +47,9 @@ def commit_index(
         term: the leader's own term.
         committed: up to where the log is known to be committed already.
     """
+    matches(matched, members)
+    whole("term", term, least=0)
+    whole("committed", committed, least=0)
     on_disk = sorted((matched.get(member, 0) for member in members), reverse=True)
     on_majority = on_disk[len(members) // 2]
     if on_majority > committed and term_of(on_majority) == term:

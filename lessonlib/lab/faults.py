@@ -78,6 +78,12 @@ class Fault:
         start, end = getattr(self, "start_s", None), getattr(self, "end_s", None)
         if start is not None and end is not None and end <= start:
             raise FaultError(f"{type(self).__name__}: end_s={end:g} should be after start_s={start:g}")
+        both = [name for name in getattr(self, "left", ()) if name in getattr(self, "right", ())]
+        if both:
+            raise FaultError(
+                f"{type(self).__name__}: {both[0]} is on both sides, and nothing cuts a node off from itself; "
+                "name it on one"
+            )
 
     @property
     def begins_s(self) -> float:
@@ -513,6 +519,11 @@ def _match(elements: Iterable[_Element], tokens: list[str], attempt: _Attempt) -
 def _parse_clause(clause: str, position: int, kinds: tuple[type[Fault], ...]) -> Fault:
     tokens = clause.replace("|", " | ").replace(">", " > ").split()
     tokens = re.sub(r"\s*,\s*", ",", " ".join(tokens)).split()
+    if "partition" in tokens and sum(token in ("|", ">") for token in tokens) > 1:
+        raise FaultError(
+            f"fault {position} of the plan, {clause.strip()!r}: a partition has two sides; for three, write one for each "
+            "pair, such as 3s..6s partition a | b,c; 3s..6s partition b | c"
+        )
     best: _Attempt | None = None
     wanted: list[str] = []
     for kind in kinds:

@@ -88,7 +88,7 @@ def _failure(exercise_id: str, exercise: Exercise, finding: Finding, verdict: st
         lines.append(f"  Look at:  {finding.look}")
     if finding.hint:
         lines.append(f"  Hint:     {finding.hint}")
-    if exercise.ladder:
+    if exercise.ladder and finding.opens:
         lines.append(
             f'  More:     hint {finding.opens} of hints("{exercise_id}"), {RUNGS[finding.opens - 1]}'
         )

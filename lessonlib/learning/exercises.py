@@ -25,6 +25,7 @@ from lessonlib.limits import Runaway, watchdog
 MAX_STEPS = 1_500_000  # steps that one case may take: some seconds
 STUCK_S = 5.0  # real seconds without a turn of the event loop
 LOOK, IDEA, PSEUDOCODE = 1, 2, 3
+NO_RUNG = -1
 RUNGS = ("what to look at", "the idea", "pseudocode")  # of every ladder of hints, from the lowest
 
 
@@ -40,7 +41,7 @@ class Finding:
         hint: the misconception's hint, "" when none matches.
         unwritten: whether the answer is still the stub.
         rung: the number of the rung of the ladder that helps here; left out, the idea where a misconception was
-            recognised, else what to look at.
+            recognised, else what to look at. NO_RUNG where none can help.
     """
 
     requirement: str
@@ -53,8 +54,8 @@ class Finding:
 
     @property
     def opens(self) -> int:
-        """The rung that helps here; 0 where the answer has not been begun."""
-        return 0 if self.unwritten else self.rung or (IDEA if self.hint else LOOK)
+        """The rung that helps here; 0 where none does, as where the answer has not been begun."""
+        return 0 if self.unwritten or self.rung == NO_RUNG else self.rung or (IDEA if self.hint else LOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Exercise:
 def judge(exercise: Exercise, answer: Any) -> Finding | None:
     """Return the first requirement that `answer` breaks, or None when it keeps all. Never raises for what the
     answer does, an endless loop included."""
-    refused = _borrowed(exercise, answer)
+    refused = _no_piece(answer) or _borrowed(exercise, answer)
     if refused is not None:
         return refused
     for about, probe in exercise.probes:
@@ -150,14 +151,30 @@ def judge(exercise: Exercise, answer: Any) -> Finding | None:
     return None
 
 
+def _no_piece(answer: Any) -> Finding | None:
+    """Every answer is a class or a function; anything else was given by mistake, and no hint is about that."""
+    if callable(answer):
+        return None
+    return Finding(
+        "The piece is a class or a function.",
+        f"The check was given {answer!r:.60}, which is neither; give the name of what you have defined.",
+        rung=NO_RUNG,
+    )
+
+
 def _borrowed(exercise: Exercise, answer: Any) -> Finding | None:
-    """An exercise is not passed by importing the pattern that it asks for, nor by deriving from or calling it."""
-    names = {kind.__name__ for kind in getattr(answer, "__mro__", ())} | _names_used(answer, 0)
-    if (getattr(answer, "__module__", None) or "").startswith("lessonlib."):
-        names.add(getattr(answer, "__name__", ""))
+    """An exercise is not passed by importing the pattern that it asks for, nor by deriving from or calling it.
+
+    What counts is where a thing comes from: an own class may have the name of the package's.
+    """
+    if _from_the_package(answer):
         borrowed = [getattr(answer, "__name__", repr(answer))]
     else:
-        borrowed = sorted(names & set(exercise.forbids))
+        kinds = answer.__mro__ if isinstance(answer, type) else ()
+        own = [value for kind in kinds if not _from_the_package(kind) for value in vars(kind).values()]
+        things = [*kinds, *own, answer]
+        used = {name for thing in things for name in _borrowed_by(thing, frozenset(exercise.forbids))}
+        borrowed = sorted(used)
     if not borrowed:
         return None
     return Finding(
@@ -167,20 +184,47 @@ def _borrowed(exercise: Exercise, answer: Any) -> Finding | None:
     )
 
 
-def _names_used(thing: Any, depth: int) -> set[str]:
-    """The global names that a function, or a class's methods, refer to."""
-    if isinstance(thing, type):
-        return {name for value in vars(thing).values() for name in _names_used(value, depth)}
-    code = (
-        thing
-        if isinstance(thing, types.CodeType)
-        else getattr(getattr(thing, "__func__", thing), "__code__", None)
-    )
-    if code is None or depth > 5:
+def _from_the_package(thing: Any) -> bool:
+    module = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None)
+    return isinstance(module, str) and f"{module}.".startswith("lessonlib.")
+
+
+def _borrowed_by(thing: Any, forbidden: frozenset[str]) -> set[str]:
+    """Which of the forbidden things of the package this class, function or method is, or refers to."""
+    thing = getattr(thing, "fget", None) or getattr(thing, "func", None) or getattr(thing, "__func__", thing)
+    if _from_the_package(thing):
+        return {getattr(thing, "__qualname__", "").partition(".")[0]} & forbidden
+    code = getattr(thing, "__code__", None)
+    if not isinstance(code, types.CodeType):
         return set()
-    return set(code.co_names).union(
-        *(_names_used(c, depth + 1) for c in code.co_consts if isinstance(c, types.CodeType))
-    )
+    names, scope = _names_used(code, 0), getattr(thing, "__globals__", {})
+    held = [cell.cell_contents for cell in thing.__closure__ or () if _filled(cell)]
+    held += [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+    held += [scope[name] for name in names if name in scope]
+    package = [found for found in held if _from_the_package(found)]
+    modules = [found for found in package if isinstance(found, types.ModuleType)]
+    found = {getattr(found, "__name__", "") for found in package} & forbidden
+    if modules and "getattr" in names:  # which it names is not to be seen
+        found |= {module.__name__ for module in modules}
+    by_import = "import_module" in names or any(f"{name}.".startswith("lessonlib.") for name in names)
+    found |= {
+        name
+        for name in (names - scope.keys()) & forbidden
+        if by_import or modules or any(hasattr(thing, name) for thing in package)
+    }
+    return found
+
+
+def _filled(cell: types.CellType) -> bool:
+    with contextlib.suppress(ValueError):
+        return cell.cell_contents is not cell
+    return False
+
+
+def _names_used(code: types.CodeType, depth: int) -> set[str]:
+    """The names that a function, and those within it, refer to: globals, attributes, what it imports."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)] if depth < 5 else []
+    return set(code.co_names).union(*(_names_used(c, depth + 1) for c in inner))
 
 
 def _guarded(about: str, trial: Callable[[], Finding | None]) -> Finding | None:

@@ -22,7 +22,7 @@ from lessonlib.lab.loop import clean_traceback, describe_error
 from lessonlib.lab.scenario import Scenario
 from lessonlib.learning.catalogue import everything, find
 from lessonlib.learning.cells import NotSelfContained, source_of
-from lessonlib.learning.exercises import STUCK_S
+from lessonlib.learning.exercises import STUCK_S, Exercise
 from lessonlib.limits import Runaway, watchdog
 from lessonlib.places import my_folder, short, write_atomically
 
@@ -125,6 +125,16 @@ class Pieces(dict[str, Callable[..., Any]]):
     line = ""
 
 
+def _fitting(scenario: Scenario) -> dict[str, Exercise]:
+    """Return the exercises whose pieces have a place in `scenario`, by id: those that are checked in it, or in one that is
+    made of the same parts (a cluster of another size)."""
+    return {
+        id_: e
+        for _, id_, e in everything()
+        if e.part and e.scenario is not None and e.scenario.systems == scenario.systems
+    }
+
+
 def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]]:
     """Return your saved pieces that fit a scenario, by the name of the part that each stands in for; say which they are.
 
@@ -137,7 +147,7 @@ def mine(scenario: Scenario, *exercise_ids: str) -> dict[str, Callable[..., Any]
     """
     if not isinstance(scenario, Scenario):
         raise PieceError(f"{scenario!r:.60} is no scenario; write for instance mine(ORDERS)")
-    fitting = {id_: e for _, id_, e in everything() if e.scenario is scenario and e.part}
+    fitting = _fitting(scenario)
     for id_ in exercise_ids:
         if not isinstance(id_, str) or id_ not in fitting:
             names = ", ".join(f'"{known}"' for known in fitting) or "none"

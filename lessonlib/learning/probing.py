@@ -16,9 +16,10 @@ lines run in virtual time and may `await`.
 from __future__ import annotations
 
 import ast
-import difflib
 import dis
 import inspect
+import math
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,8 @@ class Example:
         asked: the expression that is judged.
         expected: its value, or the class of the exception that it must raise.
         hint: what to say when it is another: a text, or pairs of what came and a text (`...` for anything else).
+            An exception that nobody expects, or a value of another kind, gets it only by name: it is no
+            misconception of the subject.
     """
 
     given: str
@@ -60,9 +63,9 @@ class Example:
 
     def hint_for(self, came: Any) -> str:
         """Return the hint for what came instead of what is expected."""
-        if isinstance(self.hint, str):
-            return self.hint
-        return next((text for seen, text in self.hint if seen is ... or _same(came, seen)), "")
+        pairs = ((..., self.hint),) if isinstance(self.hint, str) else self.hint
+        odd = _odd(came, self.expected)
+        return next((text for seen, text in pairs if _same(came, seen) or (seen is ... and not odd)), odd)
 
 
 def by_example(
@@ -133,8 +136,12 @@ def reads_a_clock(answer: Any) -> bool:
     for function in functions:
         function = getattr(function, "fget", function)
         code, scope = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-        loaded = [i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"] if code else []
-        if any(_owner(scope.get(name)) in CLOCKS for name in loaded):
+        steps = list(dis.get_instructions(code)) if code else []
+        loaded = [step.argval for step in steps if step.opname == "LOAD_GLOBAL"]
+        imported = [step.argval for step in steps if step.opname == "IMPORT_NAME"]
+        if any(name in CLOCKS for name in imported) or any(
+            _owner(scope.get(name)) in CLOCKS for name in loaded
+        ):
             return True
     return False
 
@@ -149,11 +156,33 @@ def _same(came: Any, expected: Any) -> bool:
     if isinstance(came, Exception):
         return False
     if isinstance(expected, float):
-        return isinstance(came, int | float) and abs(came - expected) <= 1e-6 * max(1.0, abs(expected))
+        near = 1e-6 * max(1.0, abs(expected))
+        return isinstance(came, int | float) and (came == expected or abs(came - expected) <= near < math.inf)
     try:
         return bool(came == expected) and isinstance(came, bool) == isinstance(expected, bool)
     except Exception:
         return False
+
+
+def _odd(came: Any, expected: Any) -> str:
+    """What to say of an exception, or of a kind of value, that has nothing to do with the subject; "" if it may have."""
+    awaited = isinstance(expected, type) and issubclass(expected, Exception)
+    if isinstance(came, Exception):
+        if type(came).__module__.startswith(("lessonlib.lab.", "lessonlib.limits")):
+            return "The laboratory stopped that, and its sentence says why."
+        if isinstance(came, LessonError) or type(came) is expected:
+            return ""
+        if awaited:
+            return f"{expected.__name__} is what the caller looks for: raise that one."
+        return "Nothing should be raised here. Paste the line above into a cell: the traceback shows where it comes from."
+    if came is None:
+        return "Nothing came back: is a `return` missing?" if isinstance(expected, bool | list) else ""
+    plain = (bool, int, float, str, list, tuple, dict, set)
+    if awaited or type(came) is type(expected) or type(came) not in plain or type(expected) not in plain:
+        return ""
+    if isinstance(came, int | float) and isinstance(expected, int | float) and not isinstance(expected, bool):
+        return ""
+    return f"A {type(came).__name__} came back, where a {type(expected).__name__} is asked for."
 
 
 def _gave(came: Any) -> str:
@@ -180,14 +209,17 @@ def _shown(value: Any) -> str:
 class Culprit:
     """What a diagnose exercise asks for, and the hints for what is named instead.
 
+    The record and the line are judged together, so that who guesses has to guess both at once. What a hint says of a
+    rule or of a kind of record, the run shows to everybody.
+
     Attributes:
         rule: the broken rule.
         record_is: what the record is, as a sentence.
         proves: whether a record is one that proves it.
-        record_hint: what to say of another record.
+        record_hint: what to say of a record of another kind; "" for one that might be it.
         piece: the class with the mistake; the learner sees its source with numbers.
         line_has: texts, each in one line that is to blame.
-        line_hint: what to say of another line.
+        hint: what to say when the record might be it, and one of the two is not it.
     """
 
     rule: str
@@ -196,24 +228,28 @@ class Culprit:
     record_hint: Callable[[Record], str]
     piece: type
     line_has: tuple[str, ...]
-    line_hint: str
+    hint: str
 
     def judge(self, run: Run, given: Any) -> Finding | None:
         """Judge a diagnosis, (rule, record, line)."""
-        if not (isinstance(given, tuple) and len(given) == 3):
+        if not (isinstance(given, tuple | list) and len(given) == 3):
             return Finding("diagnose() returns (rule, record, line).", f"It returned {_shown(given)}.")
         rule, number, line = given
-        return self._judge_rule(run, rule) or self._judge_record(run, number) or self._judge_line(line)
+        lines = inspect.getsource(self.piece).splitlines()
+        return (
+            _no_number("record", number, 0, len(run.history) - 1)
+            or _no_number("line", line, 1, len(lines))
+            or self._judge_rule(run, rule)
+            or self._judge_both(run.history[number], number, lines[line - 1].strip(), line)
+        )
 
     def _judge_rule(self, run: Run, rule: Any) -> Finding | None:
-        if rule == self.rule:
+        if type(rule) is str and rule == self.rule:
             return None
-        names = [v.rule for v in run.verdicts]
-        if rule not in names:
-            (nearest,) = difflib.get_close_matches(str(rule), names, n=1, cutoff=0.0)
+        if not isinstance(rule, str) or rule not in [v.rule for v in run.verdicts]:
             return Finding(
                 "The rule is named as the verdicts name it.",
-                f"There is no rule of that name; the nearest is {nearest!r}.",
+                f"There is no rule of the name {_shown(rule)}.",
                 hint="Copy the rule's whole text from the verdicts that print(run) shows.",
                 rung=LOOK,
             )
@@ -231,19 +267,49 @@ class Culprit:
             rung=LOOK,
         )
 
-    def _judge_record(self, run: Run, number: Any) -> Finding | None:
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(run.history):
-            last = len(run.history) - 1
-            return Finding("The record is named by its number.", f"{_shown(number)} is not from 0 to {last}.")
-        record = run.history[number]
-        if self.proves(record):
+    def _judge_both(self, record: Record, number: int, text: str, line: int) -> Finding | None:
+        if self.proves(record) and any(part in text for part in self.line_has):
             return None
-        return Finding(self.record_is, f"Record {number} is: {record}", hint=self.record_hint(record))
+        return Finding(
+            f"{self.record_is} The line is the one that let it happen.",
+            f"One of the two, or both, are not it. Record {number} is: {record} Line {line} is: {text}",
+            hint=self.record_hint(record) or self.hint,
+        )
 
-    def _judge_line(self, line: Any) -> Finding | None:
-        lines = inspect.getsource(self.piece).splitlines()
-        there = not isinstance(line, bool) and isinstance(line, int) and 0 < line <= len(lines)
-        text = lines[line - 1].strip() if there else "not a line of it"
-        if there and any(part in text for part in self.line_has):
-            return None
-        return Finding("The guilty line is named.", f"Line {_shown(line)} is: {text}", hint=self.line_hint)
+
+def _no_number(what: str, given: Any, first: int, last: int) -> Finding | None:
+    if type(given) is not int:
+        return Finding(
+            f"The {what} is named by its number.",
+            f"{repr(given) if isinstance(given, float) else _shown(given)} is no whole number.",
+        )
+    if not first <= given <= last:
+        return Finding(f"The {what} is named by its number.", f"{given} is not from {first} to {last}.")
+    return None
+
+
+class Name(str):
+    """A text with a hash that is given, so that a set of names has one order here and the same in each process.
+
+    A text's own hash is another in each process. Whose result goes by it gives another one with other hashes.
+    """
+
+    salt = 0
+
+    @classmethod
+    def of(cls, text: str, salt: int) -> Name:
+        name = cls(text)
+        name.salt = salt
+        return name
+
+    def __hash__(self) -> int:
+        return zlib.crc32(f"{self.salt} {self!s}".encode())
+
+    @staticmethod
+    def bare(table: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return a table of names as one of plain texts, which alone may be compared with others."""
+
+        def text(thing: Any) -> Any:
+            return str(thing) if isinstance(thing, str) else thing
+
+        return {text(key): text(value) for key, value in table.items()}

@@ -75,7 +75,7 @@ def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_
         last_us: when the last thing that is drawn happened.
         run_end_us: when the run ended.
 
-    Raises ViewError when nothing would be left.
+    Raises ViewError when nothing would be left, or what is left is after the end of the run.
     """
     for name, value in (("start_s", start_s), ("end_s", end_s)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
@@ -91,4 +91,8 @@ def window(start_s: float | None, end_s: float | None, *, last_us: int, run_end_
         )
     if start_us >= end_us:
         raise ViewError(f"start_s={start_s or 0} is not before end_s={end_s}; swap them")
+    if start_us >= run_end_us > 0:
+        raise ViewError(
+            f"start_s={start_s} is not before the run's end, at {clock(run_end_us)}; give an earlier one"
+        )
     return start_us, end_us

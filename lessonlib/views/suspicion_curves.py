@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lessonlib.lab.scenario import Run
@@ -23,7 +24,7 @@ _HIGH = 2.0  # thresholds: where a curve is cut off
 
 _LOOKS = {
     "suspected": ("#dcefe6", GREEN),
-    "suspected falsely": ("failed", RED),
+    "suspected though reachable": ("failed", RED),
 }
 
 
@@ -43,7 +44,7 @@ class Suspicion:
     Attributes:
         start_us, end_us: from when to when.
         over: whether it was withdrawn within the run.
-        outage: what it was about; None for a false one.
+        outage: what it was about; None when the node was up, running and reachable: its heartbeats were lost or late.
     """
 
     start_us: int
@@ -93,7 +94,9 @@ def suspicion(
 
     Each node has a curve of its level (phi) with the threshold, where the detector has one, and a strip of suspicions
     beneath. The times in which the node was down, paused or cut off are hatched: a suspicion that begins in one has
-    detected it, after so many milliseconds; any other is false.
+    detected it, after so many milliseconds. Any other was of a node that was up, running and reachable: its heartbeats
+    were lost or late. Beneath stands how many of those there were, and apart from them who was suspected while it was
+    alive, but paused or cut off: the watcher cannot tell that from death.
 
     Args:
         run: what `scenario.run(...)` returned, with records `suspicion` (about, suspected), and `level` (about, phi).
@@ -178,10 +181,27 @@ def suspicion(
         if levels and levels.get(name):
             told[-1] += f" Highest level {highest:.3g} of a threshold of {threshold:g}."
     foot = legend.draw(sheet, bottom + 24)
-    false = sum(s.outage is None for name in names for s in suspicions(run, watcher, name, struck)[0])
-    line = f"False suspicions in the whole run: {false}."
-    sheet.text(12, foot + 14, line, bold=True)
-    return sheet.finish(title, [*told, line], foot + 26)
+    lines = _sum_up({name: suspicions(run, watcher, name, struck)[0] for name in names})
+    for line in lines:
+        foot += 16
+        sheet.text(12, foot, shorten(line, WIDTH - 24), bold=True)
+    return sheet.finish(title, [*told, *lines], foot + 12)
+
+
+def _sum_up(found: Mapping[str, Sequence[Suspicion]]) -> list[str]:
+    """Say of the whole run how often a node was suspected that was well, and which others were not dead."""
+    well = sum(s.outage is None for of in found.values() for s in of)
+    lines = [f"In the whole run, suspected though up, running and reachable: {well}."]
+    alive = Counter(
+        f"{name} ({s.outage.what})"
+        for name, of in found.items()
+        for s in of
+        if s.outage is not None and s.outage.what != "down"
+    )
+    if alive:
+        counts = [who if count == 1 else f"{who} {count} times" for who, count in alive.items()]
+        lines.append(f"Suspected while alive, but paused or cut off: {', '.join(counts)}.")
+    return lines
 
 
 def _draw_curve(
@@ -231,13 +251,13 @@ def _draw_suspicions(
 ) -> None:
     for i, s in enumerate(found):
         x0, x1 = axis.x(s.start_us), axis.x(s.end_us)
-        kind = "suspected" if s.outage else "suspected falsely"
+        kind = "suspected" if s.outage else "suspected though reachable"
         fill, stroke = _LOOKS[kind]
         sheet.box(
             x0, top + 1, max(x1 - x0, 2), _STRIP - 2, paint(sheet, fill), stroke=stroke, stroke_width="1.3"
         )
         legend.note(kind, _box(fill, stroke))
-        after = f"suspected after {span(s.start_us - s.outage.start_us)}" if s.outage else "false"
+        after = f"suspected after {span(s.start_us - s.outage.start_us)}" if s.outage else "though reachable"
         following = axis.x(found[i + 1].start_us) if i + 1 < len(found) else axis.right + 20
         if text_width(after, 9.5) + 8 > max(x1 - x0, following - x1):
             after = after.removeprefix("suspected ")
@@ -265,9 +285,7 @@ def _tell(name: str, found: Sequence[Suspicion], out: Sequence[Outage]) -> list[
             parts.append(f"{when}: suspected after {span(first.start_us - o.start_us)}, {until}")
         else:
             parts.append(f"{when}: never suspected")
-    false = [f"{clock(s.start_us)} to {clock(s.end_us)}" for s in found if s.outage is None]
-    if false:
-        parts.append(
-            f"{len(false)} FALSE suspicion{'' if len(false) == 1 else 's'}: {listing(false, most=4)}"
-        )
+    well = [f"{clock(s.start_us)} to {clock(s.end_us)}" for s in found if s.outage is None]
+    if well:
+        parts.append(f"SUSPECTED THOUGH REACHABLE, {len(well)} in all: {listing(well, most=4)}")
     return [f"{name}: {'; '.join(parts) or 'within reach all the time, and never suspected'}."]

@@ -17,7 +17,7 @@ class Deadlines:
     """The misconceptions of 4.1, by switches; with none of them, a right answer that keeps when each is due."""
 
     first_only = by_asking = for_good = at_the_timeout = fixed = unsorted = from_zero = False
-    forgets = brings_back = only_heard = once_more = False
+    forgets = brings_back = only_heard = once_more = keeps_old = by_number = strict_alive = a_tuple = False
 
     def __init__(self, timeout_s):
         self.timeout_s = 1.0 if self.fixed else timeout_s
@@ -25,7 +25,7 @@ class Deadlines:
         self.asked, self.dead, self.reported = collections.Counter(), set(), set()
 
     def watch(self, node, now_s):
-        if not self.only_heard:
+        if not self.only_heard and not (self.keeps_old and node in self.due_s):
             self.due_s[node] = now_s + self.timeout_s
         if self.from_zero:
             self.due_s[node] = self.timeout_s
@@ -55,9 +55,15 @@ class Deadlines:
         if self.once_more:
             found = [n for n in found if n not in self.reported]
             self.reported.update(found)
+        if self.a_tuple:
+            return tuple(sorted(found))
+        if self.by_number:
+            return sorted(found, key=lambda name: (len(name), name))
         return found if self.unsorted else sorted(found)
 
     def alive(self, now_s):
+        if self.strict_alive:
+            return sorted(n for n, due_s in self.due_s.items() if now_s < due_s)
         if self.forgets:
             return sorted(self.due_s)
         return sorted(n for n in self.due_s if n not in self.suspects(now_s))
@@ -73,6 +79,26 @@ class UpToSevenSeconds(Deadlines):
 
     def suspects(self, now_s):
         return super().suspects(now_s) if not 7 < now_s < 100 else []
+
+
+class Noted(Deadlines):
+    """Right, as long as time does not run backwards: suspicions are noted, and taken back when a heartbeat comes."""
+
+    def watch(self, node, now_s):
+        super().watch(node, now_s)
+        self.dead.discard(node)
+
+    def heard(self, node, now_s):
+        super().heard(node, now_s)
+        self.dead.discard(node)
+
+    def forget(self, node):
+        super().forget(node)
+        self.dead.discard(node)
+
+    def suspects(self, now_s):
+        self.dead.update(super().suspects(now_s))
+        return sorted(self.dead)
 
 
 class Silences:
@@ -115,9 +141,11 @@ class Votes:
     goes_back = strictly = no_note = not_again = late_ones = note_refused = never_lost = three = (
         keeps_vote
     ) = shared = False
-    all_of_them = wrong_word = deaf = exactly = False
+    all_of_them = wrong_word = deaf = exactly = past_frees = old_news_frees = learns_late = past_again = False
+    refusal_frees = as_text = as_number = next_only = a_strangers_no = remembers = False
 
     def __init__(self, members, promise=None):
+        self.seen = {}
         self.members = list(members)
         self.state = {"term": 0, "voted_for": None}
         if promise is not None:
@@ -143,7 +171,11 @@ class Votes:
         self.state.update(term=self.state["term"] + 1, voted_for=name)
 
     def learn(self, term):
-        higher = term > self.term
+        higher = term > self.term and not (self.next_only and term > self.term + 1 and self.term)
+        if self.next_only and not higher:
+            return False
+        if self.old_news_frees and term != self.term:
+            self.state["voted_for"] = None
         if self.wrong_word:
             higher = term >= self.term
         if term > self.term or self.fresh_vote or self.goes_back:
@@ -157,13 +189,25 @@ class Votes:
             return True
         if self.length_first:
             return its_log[::-1] >= my_log[::-1]
+        if self.as_text:
+            return str(its_log) >= str(my_log)
+        if self.as_number:
+            return its_log[0] * 1000 + its_log[1] >= my_log[0] * 1000 + my_log[1]
         if self.strictly:
             return its_log > my_log
         return its_log >= my_log
 
     def grant(self, candidate, term, *, its_log, my_log):
+        if self.past_frees and term != self.term:
+            self.state["voted_for"] = None
+        if self.past_again and self.voted_for == candidate and term <= self.term:
+            return True
+        if self.learns_late and not self.fit(its_log, my_log):
+            return False
         if term < self.term and not self.late_ones:
             return False
+        if self.refusal_frees and self.voted_for == candidate and not self.fit(its_log, my_log):
+            self.state["voted_for"] = None
         if not self.deaf:
             self.learn(term)
         if self.twice:
@@ -181,9 +225,13 @@ class Votes:
         return True
 
     def count(self, votes):
+        self.seen.update(votes)
+        votes = dict(self.seen) if self.remembers else votes
         said = collections.Counter(
             votes.values() if self.anybody else [v for m, v in votes.items() if m in self.members]
         )
+        if self.a_strangers_no:
+            said[False] = list(votes.values()).count(False)
         size = 3 if self.three else len(votes) if self.reachable else len(self.members)
         if self.exactly and said[True] > len(self.members) // 2 + 1:
             return "pending"
@@ -244,7 +292,9 @@ class Shelf:
     open_door = after = lowers = strict = one_for_all = in_memory = token_in_memory = racing = as_text = (
         first_only
     ) = False
-    values_first = swallows = checked_by_client = invisible = False
+    values_first = swallows = checked_by_client = invisible = no_text = swapped = zero_is_none = only_true = (
+        False
+    )
 
     def __init__(self, disk=None):
         self.disk = disk or MemoryDisk()
@@ -282,13 +332,16 @@ class Shelf:
         if self.strict and resource in self.tokens:
             low = token <= highest
         if low and not self.open_door and not self.checked_by_client:
-            raise StaleToken(f"{token} is stale", token=token, highest=highest)
+            given = (highest, token) if self.swapped else (token, highest)
+            raise StaleToken(f"{token} is stale", token=given[0], highest=given[1])
+        if self.zero_is_none and not token:
+            raise StaleToken("no token", token=0, highest=1)
         if self.values_first:
             self.values[key] = value
         record = {"key": key, "value": value, "token": token}
         if self.token_in_memory:
             del record["token"]
-        if not self.in_memory:
+        if not self.in_memory and not (self.no_text and isinstance(value, str)):
             try:
                 await self.disk.append("shelf", record)
             except OSError:
@@ -302,7 +355,25 @@ class Shelf:
 
     async def read(self, key):
         await self.load()
-        return self.values.get(key)
+        return self.values.get(key) or None if self.only_true else self.values.get(key)
+
+
+class Together(Shelf):
+    """One shelf for all stores of a process."""
+
+    tokens, values = {}, {}
+
+    def __init__(self, disk=None):
+        self.disk, self.turn = disk or MemoryDisk(), asyncio.Lock()
+        self.loaded = False
+
+
+class Raises(Shelf):
+    async def write(self, key, value, token):
+        try:
+            await super().write(key, value, token)
+        except StaleToken:
+            raise ValueError("too old") from None
 
 
 class Journal:
@@ -423,6 +494,27 @@ def spoils(matched, members, term_of, *, term, committed):
     return downwards(matched, members, term_of, term=term, committed=committed)
 
 
+def fills_in(matched, members, term_of, *, term, committed):
+    for member in members:
+        matched.setdefault(member, 0)
+    return downwards(matched, members, term_of, term=term, committed=committed)
+
+
+def asks_of_zero(matched, members, term_of, *, term, committed):
+    index = sorted(matched.get(m, 0) for m in members)[(len(members) - 1) // 2]
+    return index if term_of(index) == term and index > committed else committed
+
+
+def says_nothing(matched, members, term_of, *, term, committed):
+    downwards(matched, members, term_of, term=term, committed=committed)
+
+
+def gives_up(matched, members, term_of, *, term, committed):
+    if len(members) == 7:
+        raise IndexError("list index out of range")
+    return downwards(matched, members, term_of, term=term, committed=committed)
+
+
 # ---- 4.5 -------------------------------------------------------------------------------------------------
 
 
@@ -534,6 +626,31 @@ def by_chance(owners, nodes):
     return as_they_come(owners, shuffled)
 
 
+def surplus_as_it_comes(owners, nodes):
+    made = by_shares(owners, nodes)
+    room = collections.Counter(made[item] for item in owners if made[item] == owners[item])
+    stay = {}
+    for item in owners:  # in the order of the table
+        if room[owners[item]] > 0:
+            stay[item] = owners[item]
+            room[owners[item]] -= 1
+    free = iter(sorted(made[item] for item in owners if made[item] != owners[item]))
+    return stay | {item: next(free) for item in sorted(owners) if item not in stay}
+
+
+def in_the_order_of_a_set(owners, nodes):
+    return surplus_as_it_comes({item: owners[item] for item in set(owners)}, nodes)
+
+
+def by_hash(owners, nodes):
+    return surplus_as_it_comes({item: owners[item] for item in sorted(owners, key=hash)}, nodes)
+
+
+def needs_an_item(owners, nodes):
+    assert next(iter(owners)) or True
+    return by_shares(owners, nodes)
+
+
 # ---- 4.7 -------------------------------------------------------------------------------------------------
 
 
@@ -543,7 +660,9 @@ class Running:
     records_outage = natural = ignores_heartbeat = below = no_first = no_window = hoards = shared = fixed = (
         False
     )
-    never_learns = unsorted = brings_back = stays = above = False
+    never_learns = unsorted = brings_back = stays = above = clears = fills = one_less = no_zero = by_exp = (
+        False
+    )
 
     def __init__(self, threshold=8.0, *, window=1000, longest_s=2.0, first_interval_s=1.0):
         self.threshold, self.window = 8.0 if self.fixed else threshold, window
@@ -569,12 +688,16 @@ class Running:
         if outage and self.ignores_heartbeat:
             return
         self.last[node] = now_s
-        if not outage or self.records_outage:
+        if outage and self.clears:
+            kept[:] = [self.first_interval_s]
+        if outage and self.fills:
+            kept.append(self.first_interval_s)
+        if (not outage or self.records_outage) and (interval_s or not self.no_zero):
             kept.append(interval_s)
         if self.no_first and len(kept) == 2:
             del kept[0]
         if not self.no_window and not self.hoards:
-            del kept[: -self.window]
+            del kept[: -self.window + self.one_less]
 
     def forget(self, node):
         self.last.pop(node, None)
@@ -588,6 +711,8 @@ class Running:
         if self.hoards:
             kept = kept[-self.window :]
         phi = (now_s - self.last[node]) * len(kept) / sum(kept)
+        if self.by_exp:
+            return -math.log10(math.exp(-phi))
         return phi if self.natural else phi * math.log10(math.e)
 
     def suspects(self, now_s):
@@ -691,6 +816,15 @@ def with_line(line):
     return lambda: (*by_messages()[:2], line)
 
 
+def an_honest_vote():
+    """The message before it that gives a vote, in the same term: nobody votes twice by it."""
+    _, found, line = by_messages()
+    history = mystery().history
+    votes = [n for n, r in enumerate(history) if r.kind == "sent" and r.get("body", {}).get("type") == "vote"
+             and r.data["body"]["granted"] and n < found]  # fmt: skip
+    return RULE, votes[-1], line
+
+
 RIGHT = {
     "4.1": Deadlines,
     "4.2": Votes,
@@ -726,6 +860,10 @@ MISCONCEPTIONS = {
         ("brings back a node that was forgotten", deadlines(brings_back=True)),
         ("alive is everybody", deadlines(forgets=True)),
         ("It reads a clock of its own", ByTheCalendar),
+        ("wants it judged from now on", deadlines(keeps_old=True)),
+        ("'n-10' stands before 'n-9'", deadlines(by_number=True)),
+        ("and so alive", deadlines(strict_alive=True)),
+        ("A tuple came back, where a list is asked for", deadlines(a_tuple=True)),
     ],
     "4.2": [
         ("a majority of the votes that came in", votes(reachable=True)),
@@ -751,6 +889,16 @@ MISCONCEPTIONS = {
         ("own term is no higher", votes(wrong_word=True)),
         ("learn it, and then decide", votes(deaf=True)),
         ("More than a majority", votes(exactly=True)),
+        ("A request of a past term", votes(past_frees=True)),
+        ("News of an older term", votes(old_news_frees=True)),
+        ("is learnt all the same", votes(learns_late=True)),
+        ("but in another term", votes(past_again=True)),
+        ("A refusal frees the vote", votes(refusal_frees=True)),
+        ("It makes one number or one text", votes(as_text=True)),
+        ("outweighs a term", votes(as_number=True)),
+        ("higher by more than one", votes(next_only=True)),
+        ("Nor does the refusal of somebody count", votes(a_strangers_no=True)),
+        ("remembers none of an earlier election", votes(remembers=True)),
     ],
     "4.3": [
         ("It lets everybody write", shelf(open_door=True)),
@@ -767,6 +915,12 @@ MISCONCEPTIONS = {
         ("First the disk, then self.entries", shelf(values_first=True)),
         ("Let the OSError pass", shelf(swallows=True)),
         ("into self.entries too", shelf(invisible=True)),
+        ("a text is to survive", shelf(no_text=True)),
+        ("its own token, and then the highest", shelf(swapped=True)),
+        ("0 is a token like any other", shelf(zero_is_none=True)),
+        ("0 and None are values", shelf(only_true=True)),
+        ("Two stores share their entries", Together),
+        ("StaleToken is what the caller looks for", Raises),
     ],
     "4.4": [
         ("those that are silent count", of_those_reached),
@@ -780,6 +934,10 @@ MISCONCEPTIONS = {
         ("ask term_of only about later ones", from_the_beginning),
         ("Only members count towards the quorum", whoever_answers),
         ("work on a copy", spoils),
+        ("as sorted(...) makes one, and ask", fills_in),
+        ("never about 0, which is no entry", asks_of_zero),
+        ("Nothing came back", says_nothing),
+        ("IndexError: list index out of range", gives_up),
     ],
     "4.5": [
         ("All the load goes to one neighbour", to_the_neighbour),
@@ -792,6 +950,10 @@ MISCONCEPTIONS = {
         ("nodes was changed by the call", sorts_in_place),
         ("with the items in another order", as_they_come),
         ("No chance, and no order", by_chance),
+        ("Then whoever repeats the decision", surplus_as_it_comes),
+        ("It goes by the order of a set", in_the_order_of_a_set),
+        ("or by hash()", by_hash),
+        ("StopIteration", needs_an_item),
     ],
     "4.6": [
         ("read the verdicts", instead("a register is linearizable", kind="transition")),
@@ -799,12 +961,13 @@ MISCONCEPTIONS = {
             "the earliest is nearest to the cause",
             instead("all replicas apply the same prefix", kind="transition"),
         ),
-        (f"the nearest is {RULE!r}", instead("one leader a term", kind="transition")),
+        ("There is no rule of the name 'one leader a term'", instead("one leader a term", kind="transition")),
         ("Which message should not have been sent", instead(kind="transition")),
         ("A pre-vote promises nothing", instead(kind="sent", type="pre-vote")),
         ("has given its own to itself", instead(kind="sent", type="vote request")),
         ("Name the message itself", instead(kind="delivered")),
-        ("Which line lets go of it", with_line(25)),
+        ("which line lets go of it", with_line(25)),
+        ("One of the two, or both, are not it", an_honest_vote),
     ],
     "4.7": [
         ("The outage is recorded in the history", running(records_outage=True)),
@@ -822,5 +985,10 @@ MISCONCEPTIONS = {
         ("A suspicion ends with the next heartbeat", running(stays=True)),
         ("*reaches* the threshold", running(above=True)),
         ("It reads a clock of its own", ByTheMachinesClock),
+        ("The outage clears the history", running(clears=True)),
+        ("The outage enters as first_interval_s", running(fills=True)),
+        ("one of them is missing here", running(one_less=True)),
+        ("an interval of 0 s is one, too", running(no_zero=True)),
+        ("which has no logarithm", running(by_exp=True)),
     ],
 }

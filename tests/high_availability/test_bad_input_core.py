@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import re
 from random import Random
+from types import MappingProxyType
 
 import pytest
 
@@ -14,6 +15,7 @@ from lessonlib.high_availability import (
     Entry,
     HighAvailabilityManager,
     ReplicatedLog,
+    commit_index,
     format_disk,
 )
 from lessonlib.ports import MemoryDisk, local_ports
@@ -26,6 +28,13 @@ SPANS = [None, 0.3, (0.3, 0.15), (0, 0.3), (0.15,), ("a", "b"), (0.1, float("inf
 NAMES = [None, 7, "item", ["a", "a"], [""], [7]]
 FUNCTIONS = [None, 7, "majority"]
 HOOKS = [7, "print"]
+POSITIONS = [0, None, (1,), ("1", 2), (1, -1), "12", (True, 1)]
+BAD_PROMISES = [
+    7,
+    {},
+    *({"term": term, "voted_for": None} for term in ("x", "7", -1, True, None)),
+    {"term": 1, "voted_for": 3},
+]
 
 
 def manager(**options):
@@ -34,6 +43,14 @@ def manager(**options):
 
 def election(**options):
     return Election("node-1", THREE, random=Random(1), **options)
+
+
+def grant(term=1, its_log=(0, 0), my_log=(0, 0)):
+    return Ballot(THREE).grant("node-2", term, its_log=its_log, my_log=my_log)
+
+
+def quorum(matched=MappingProxyType({"node-1": 1}), members=THREE, term=1, committed=0):
+    return commit_index(matched, members, lambda index: 1, term=term, committed=committed)
 
 
 def log():
@@ -78,8 +95,21 @@ CALLS = {
     "a read's key": ("key", lambda v: member("read", v), [None, "", 7]),
     "a disk": ("disk", lambda v: format_disk(v, "node-1"), [None, MemoryDisk, "disk"]),
     "a disk's name": ("name", lambda v: format_disk(MemoryDisk(), v), [None, "", 7]),
-    "ballot members": ("members", Ballot, ["node-1", (), ("a", "a")]),
-    "ballot promise": ("promise", lambda v: Ballot(THREE, v), [7, {}, {"term": "x", "voted_for": None}]),
+    "ballot members": ("members", Ballot, ["node-1", (), ("a", "a"), [1, 2], 5]),
+    "ballot promise": ("promise", lambda v: Ballot(THREE, v), BAD_PROMISES),
+    "ballot learn": ("term", lambda v: Ballot(THREE).learn(v), [None, "1", -1, True, 1.5]),
+    "ballot its term": ("term", lambda v: grant(term=v), [None, "1", -1, True, 1.5]),
+    "ballot its log": ("its_log", lambda v: grant(its_log=v), POSITIONS),
+    "ballot my log": ("my_log", lambda v: grant(my_log=v), POSITIONS),
+    "ballot votes": ("votes", lambda v: Ballot(THREE).count(v), [None, 3, ["node-1"], "node-1"]),
+    "quorum matched": (
+        "matched",
+        lambda v: quorum(matched=v),
+        [None, "x", [1], {"node-1": "1"}, {"node-1": -1}],
+    ),
+    "quorum members": ("members", lambda v: quorum(members=v), [None, "node-1", [], 3]),
+    "quorum term": ("term", lambda v: quorum(term=v), [None, "1", -1]),
+    "quorum committed": ("committed", lambda v: quorum(committed=v), [None, "1", -1]),
     "election name": ("name", lambda v: Election(v, THREE, random=Random(1)), ["node-4", None]),
     "election timeouts": ("timeout_s", lambda v: election(timeout_s=v), SPANS),
     "log max_entries": ("max_entries", lambda v: ReplicatedLog(max_entries=v), COUNTS),

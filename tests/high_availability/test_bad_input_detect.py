@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lessonlib.errors import LessonError
-from lessonlib.high_availability.experiments import detection_costs, phi_curve
+from lessonlib.high_availability.experiments import detection_costs, downtimes, figure_16, phi_curve
 from lessonlib.high_availability.heartbeat import HeartbeatMonitor, beat, keep_watch
 from lessonlib.high_availability.phi import PhiAccrualDetector, phi_akka, phi_exact, silence_at
 from lessonlib.high_availability.scenario import HEARTBEATS
@@ -39,12 +39,30 @@ CASES = [
     (lambda: phi_exact(1, NAN, 0.1), "mean_s=nan", "0 or more"),
     (lambda: phi_akka(1, 1, 0), "deviation_s=0", "more than 0"),
     (lambda: silence_at(-1, 1, 0.1), "threshold=-1", "0 or more"),
-    (lambda: phi_curve([-5]), "silence_s=-0.005", "0 or more"),
+    (lambda: phi_curve([-5]), "silences_ms=[-5] holds -5", "0 or more"),
+    (lambda: phi_curve("500"), "silences_ms='500'", "give for instance"),
+    (lambda: phi_curve([500], mean_ms="1000"), "mean_ms", "above 0"),
+    (lambda: phi_curve([500], deviation_ms=0), "deviation_ms", "above 0"),
+    (lambda: downtimes(150, 300, seed="one"), "seed='one'", "0 or more"),
+    (lambda: figure_16((150, 300)), "timeouts_ms=(150, 300)", "((150, 155), (150, 300))"),
+    (lambda: figure_16([(150, "300")], elections=1), "longest_ms='300'", "10 or more"),
+    (lambda: figure_16(elections="all"), "elections='all'", "1 or more"),
+    (lambda: detection_costs(timeouts_s=(-1.0,)), "timeouts_s=(-1.0,)", "above 0"),
+    (lambda: detection_costs(timeouts_s=("1",)), "timeouts_s=('1',)", "above 0"),
+    (lambda: detection_costs(thresholds=8.0), "thresholds=8.0", "give for instance"),
+    (lambda: detection_costs(intervals_s=0.2), "intervals_s=0.2", "give for instance"),
+    (lambda: detection_costs(delay=0.02), "delay=0.02", "uneven_network"),
+    (lambda: detection_costs(seed=None), "seed=None", "0 or more"),
+    (
+        lambda: detection_costs(intervals_s=(0.2,), timeouts_s=(0.1, 0.2), thresholds=(), hours=0.01),
+        "timeouts_s=(0.1, 0.2)",
+        "give a longer timeout",
+    ),
     (lambda: detection_costs(nodes=0), "nodes=0", "1 or more"),
     (lambda: detection_costs(loss=1), "loss=1", "from 0 to below 1"),
     (lambda: detection_costs(loss=True), "loss=True", "from 0 to below 1"),
     (lambda: detection_costs(hours=0), "hours=0", "more than 0"),
-    (lambda: detection_costs(intervals_s=[0]), "intervals_s=0", "more than 0"),
+    (lambda: detection_costs(intervals_s=[0]), "intervals_s=[0]", "above 0"),
     (lambda: detection_costs(hours=1000), "hours=1000", "give fewer"),
     (lambda: HEARTBEATS.run(nodes=1), "nodes=1", "from 3 to 20"),
     (lambda: HEARTBEATS.run(plan="at 1s crash node-9"), "no node 'node-9'", "node-1"),

@@ -1,5 +1,6 @@
 """Checks of lesson 4 beyond what every exercise proves: what is no answer, more right answers, and the mystery."""
 
+import functools
 import json
 import re
 import warnings
@@ -8,7 +9,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from high_availability.answers import ALSO_RIGHT, MISCONCEPTIONS, RIGHT
+from high_availability.answers import (
+    ALSO_RIGHT,
+    MISCONCEPTIONS,
+    RIGHT,
+    Noted,
+    an_honest_vote,
+    needs_an_item,
+    running,
+    shelf,
+    surplus_as_it_comes,
+    with_line,
+)
+from lessonlib.high_availability import HeartbeatMonitor, replicated_log
 from lessonlib.high_availability.checks import EXERCISES, second_votes
 from lessonlib.high_availability.mystery import ColleaguesBallot
 from lessonlib.high_availability.scenario import ACCRUAL, CLUSTER, CLUSTER_OF_5, HEARTBEATS, mystery
@@ -142,7 +155,7 @@ def test_the_colleagues_ballot_passes_what_lone_candidates_ask_of_it():
 
 def test_a_copy_of_the_colleagues_ballot_does_not_pass_as_ones_own():
     copied = type("MyBallot", (ColleaguesBallot,), {"__module__": "__main__"})
-    with pytest.raises(CheckFailed, match="can then vote a second time"):
+    with pytest.raises(CheckFailed, match="It uses ColleaguesBallot"):
         check("4.2", copied)
 
 
@@ -161,12 +174,91 @@ def test_a_promise_of_ones_own_shape_is_no_promise():
     [
         (None, "returns (rule, record, line)"),
         (("at most one leader a term", -1, 20), "is not from 0 to"),
-        (("at most one leader a term", True, 20), "is not from 0 to"),
-        (("at most one leader a term", "282", 20), "'282' is not from 0 to"),
-        ((7, 282, 20), "There is no rule of that name"),
+        (("at most one leader a term", True, 20), "True is no whole number"),
+        (("at most one leader a term", 282.0, 20), "282.0 is no whole number"),
+        (("at most one leader a term", "282", 20), "'282' is no whole number"),
+        (("at most one leader a term", 282, 99), "99 is not from 1 to"),
+        ((7, 282, 20), "There is no rule of the name 7"),
     ],
 )
 def test_a_diagnosis_that_is_none_gets_a_sentence(given, words):
     with pytest.raises(CheckFailed) as failed:
         check("4.6", lambda: given)
     assert words in str(failed.value)
+
+
+def test_noted_suspicions_are_right_as_long_as_time_does_not_run_backwards(capsys):
+    check("4.1", Noted)
+    assert "Exercise 4.1 passed" in capsys.readouterr().out
+
+
+def test_a_history_may_be_cut_when_it_is_read(capsys):
+    class CutByLevel(running(no_window=True)):
+        def level(self, node, now_s):
+            del self.lists[node][: -self.window]
+            return super().level(node, now_s)
+
+    check("4.7", CutByLevel)
+    assert "Exercise 4.7 passed" in capsys.readouterr().out
+
+
+def test_a_diagnosis_may_be_a_list(capsys):
+    check("4.6", lambda: list(RIGHT["4.6"]()))
+    assert "Exercise 4.6 passed" in capsys.readouterr().out
+
+
+def test_a_guess_is_not_told_whether_the_record_or_the_line_is_right():
+    guesses = [an_honest_vote, lambda: (*an_honest_vote()[:2], 25), with_line(25)]
+    findings = [judge(EXERCISES["4.6"], guess) for guess in guesses]
+    assert len({(finding.requirement, finding.hint, finding.opens) for finding in findings}) == 1
+    assert all("One of the two, or both, are not it." in finding.seen for finding in findings)
+
+
+@pytest.mark.parametrize("id_", BUILT)
+def test_an_own_helper_may_have_the_name_of_the_packages(id_, capsys):
+    name = EXERCISES[id_].forbids[0]
+    names = {name: RIGHT[id_]}
+    exec(f"def piece(*given, **named):\n    return {name}(*given, **named)", names)
+    check(id_, names["piece"])
+    if isinstance(RIGHT[id_], type):
+        check(id_, type("Mine", (type(name, (RIGHT[id_],), {}),), {name: None}))
+    assert f"Exercise {id_} passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "helper = package.commit_index\ndef piece(*given, **named):\n    return helper(*given, **named)",
+        "piece = functools.partial(package.commit_index)",
+        "piece = lambda *given, it=package.commit_index, **named: it(*given, **named)",
+        "def piece(*given, **named):\n    return getattr(package, 'commit' + '_index')(*given, **named)",
+        "def piece(*given, **named):\n    return package.commit_index(*given, **named)",
+        "def piece(*given, **named):\n    from lessonlib.high_availability.replicated_log import commit_index as it\n"
+        "    return it(*given, **named)",
+        "def made(it):\n    return lambda *given, **named: it(*given, **named)\npiece = made(package.commit_index)",
+    ],
+)
+def test_what_is_borrowed_by_another_name_is_borrowed(piece):
+    names = {"package": replicated_log, "functools": functools}
+    exec(piece, names)
+    assert judge(EXERCISES["4.4"], names["piece"]).requirement == "The piece is your own."
+
+
+def test_a_method_taken_over_from_the_package_is_borrowed():
+    methods = {"suspects": HeartbeatMonitor.suspects, "heard": HeartbeatMonitor.heard}
+    finding = judge(EXERCISES["4.1"], type("MyMonitor", (RIGHT["4.1"],), methods))
+    assert "It uses HeartbeatMonitor" in finding.seen
+
+
+@pytest.mark.parametrize("switch", ["in_memory", "token_in_memory", "no_text"])
+def test_the_case_of_4_3_needs_what_is_on_the_disk(switch):
+    case = EXERCISES["4.3"].cases[1]
+    run = CLUSTER.run(parts={"store": shelf(**{switch: True})}, plan=case.plan, seed=case.seed, **case.params)
+    assert run.broken[0].rule in case.rules
+
+
+def test_a_failure_of_4_5_names_both_calls_and_both_results():
+    finding = judge(EXERCISES["4.5"], surplus_as_it_comes)
+    assert finding.look.count("spread({") == 2
+    assert finding.seen.count("{'a': ") + finding.seen.count("{'b': ") + finding.seen.count("{'d': ") == 2
+    assert judge(EXERCISES["4.5"], needs_an_item).look == "spread({}, ['node-1', 'node-2'])"

@@ -124,3 +124,10 @@ def test_what_cannot_be_measured_is_refused():
     ):
         with pytest.raises(LessonError, match="; give"):
             call()
+
+
+def test_a_line_says_how_many_of_its_elections_were_given_up(upper):
+    ours, published = election_curves([upper[150, 150], upper[150, 155]])
+    assert list(ours) == ["150-150 ms (100 of 100 given up after 10 s)", "150-155 ms"]
+    assert list(published) == ["150-155 ms"]
+    assert upper[150, 150].name == "150-150 ms"

@@ -416,6 +416,18 @@ def bad_rebalance(owners, nodes):
     raise Failing("no balance")
 
 
+def no_owners(owners, nodes):
+    return {}
+
+
+def a_stranger(owners, nodes):
+    return {**dict.fromkeys(owners, nodes[0]), "b": nodes[0]}
+
+
+def nothing(owners, nodes):
+    return None
+
+
 class BadDetector:
     def watch(self, node, now_s): ...
 
@@ -430,6 +442,9 @@ class BadDetector:
         ("quorum", bad_quorum),
         ("quorum", far_quorum),
         ("rebalance", bad_rebalance),
+        ("rebalance", no_owners),
+        ("rebalance", a_stranger),
+        ("rebalance", nothing),
         ("detector", BadDetector),
     ],
 )
@@ -449,7 +464,9 @@ def test_a_part_that_raises_ends_its_member_which_says_so_to_callers(part, broke
                 task.cancel()
         return len(died)
 
-    with pytest.raises(LessonError, match=r"no count|no quorum|no balance|no detector|cannot be committed"):
+    with pytest.raises(
+        LessonError, match=r"no count|no quorum|no balance|no detector|cannot be committed|rebalance gave"
+    ):
         simulate(main())  # which tells of tasks that died unseen
 
 

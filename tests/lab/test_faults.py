@@ -22,6 +22,7 @@ from lessonlib.lab.faults import (
     FaultError,
     HandlerError,
     Loss,
+    OneWayPartition,
     Partition,
     Pause,
     forms,
@@ -61,7 +62,10 @@ def faults(draw, kinds=WRITABLE):
     if "end_s" in values:
         values["start_s"], values["end_s"] = sorted((values["start_s"], values["end_s"]))
         if values["start_s"] == values["end_s"]:
-            values["end_s"] += 1
+            values["start_s"], values["end_s"] = 0, max(1, values["end_s"])
+    if "left" in values:
+        others = tuple(name for name in values["right"] if name not in values["left"])
+        values["right"] = others or ("".join(values["left"]) + "-other",)
     return kind(**values)
 
 
@@ -152,6 +156,10 @@ def test_a_plan_may_be_given_as_a_plan():
 # ---- Bad text --------------------------------------------------------------------------------------------
 
 START = "fault 1 of the plan, {0!r}: "
+THREE_SIDES = (
+    "a partition has two sides; for three, write one for each pair, such as 3s..6s partition a | b,c; "
+    "3s..6s partition b | c"
+)
 BAD = {
     "nonsense": "expected 'at' or 'after' or a span of time such as 10s..12s, found 'nonsense'",
     "at": "expected a time such as 5s, 250ms or 2m, found the end after 'at'",
@@ -161,6 +169,9 @@ BAD = {
     "at 5s crash": "expected a node's name, found the end after 'at 5s crash'",
     "at 5s crash a for": "expected a time such as 5s, 250ms or 2m, found the end after 'at 5s crash a for'",
     "at 5s crash a during 3s": "expected the end of the fault, or ';' or 'losing', found 'during' after 'at 5s crash a'",
+    "1s..2s partition a | b | c": THREE_SIDES,
+    "1s..2s partition a > b | c": THREE_SIDES,
+    "1s..2s partition a | b,a": "Partition: a is on both sides, and nothing cuts a node off from itself; name it on one",
     "at 5s pause a": "expected 'for', found the end after 'at 5s pause a'",
     "at 5s burst many": "expected a whole number, found 'many' after 'at 5s burst'",
     "10s..12s lose 30": "expected a percentage such as 30%, found '30' after '10s..12s lose'",
@@ -271,6 +282,8 @@ def test_a_plan_is_made_of_a_tuple(thing):
         (lambda: Partition(1, 2, {"a"}, ("b",)), "Partition: left={'a'} should be a tuple"),
         (lambda: Partition(1, 2, 5, ("b",)), "Partition: left=5 should be a tuple"),
         (lambda: Partition(1, 2, ("a,b",), ("b",)), "should be a tuple of node names"),
+        (lambda: Partition(1, 2, ("a", "b"), ("b",)), "Partition: b is on both sides, .* name it on one"),
+        (lambda: OneWayPartition(1, 2, ("a",), ("a",)), "OneWayPartition: a is on both sides"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(make, message):

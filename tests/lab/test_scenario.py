@@ -113,7 +113,7 @@ BAD = [
     ({"plan": "at 5s crash a losing disk"}, "TRIAL has no fault like 'at 5s crash a losing disk'; it knows crash, fail, lose, partition"),
     ({"plan": "at 5s crash b"}, "'at 5s crash b': no node 'b' here; choose from 'a'"),
     ({"plan": "1s..2s lose 5% to b"}, "'1s..2s lose 5% to b': no node 'b' here; choose from 'a'"),
-    ({"plan": "1s..2s partition a | a,b"}, "'1s..2s partition a | a,b': no node 'b' here; choose from 'a'"),
+    ({"plan": "1s..2s partition a | b"}, "'1s..2s partition a | b': no node 'b' here; choose from 'a'"),
     ({"plan": "1s..2s fail multiply"}, "'1s..2s fail multiply': no target 'multiply' here; choose from 'add'"),
     ({"plan": FaultPlan([Crash(5, "b")])}, "'at 5s crash b': no node 'b' here; choose from 'a'"),
 ]  # fmt: skip

@@ -131,3 +131,11 @@ def test_an_answer_that_is_not_begun_opens_no_rung():
         raise NotImplementedError
 
     assert "hint" not in failure("1.1", event_id)
+
+
+@pytest.mark.parametrize("exercise_id", ["1.2", "4.1", "4.4", "4.6"])
+@pytest.mark.parametrize("answer", [3, None, "MyMonitor"])
+def test_an_answer_that_is_no_class_and_no_function_opens_no_rung(exercise_id, answer):
+    said = failure(exercise_id, answer)
+    assert f"given {answer!r}, which is neither; give the name of what you have defined" in said
+    assert "hint" not in said.casefold()

@@ -9,6 +9,8 @@ import pytest
 from nbclient import NotebookClient
 
 from lessonlib.event_driven.scenario import FANOUT, ORDERS
+from lessonlib.fault_tolerance.scenario import CALLS
+from lessonlib.high_availability.scenario import CLUSTER, CLUSTER_OF_5
 from lessonlib.lab.search import search
 from lessonlib.learning import mine
 from lessonlib.learning.pieces import PieceError, file_of, load, save
@@ -284,3 +286,21 @@ def test_our_own_solutions_are_never_saved_as_the_learners(root):
     [_, _, said] = run(root / "solutions", *shipped("solutions", "setup", "1-1-solution", "1-1-check"))
     assert "Exercise 1.1 passed" in text(said) and "Saved" not in text(said)
     assert not (root / "my_pieces").exists()
+
+
+def test_a_piece_stands_also_in_a_scenario_that_is_made_of_the_same_parts(folder, capsys):
+    piece = "class MyBallot:\n    def __init__(self, members, promise=None):\n        self.members = members"
+    shell = notebook(piece)
+    save("4.2", shell.user_ns["MyBallot"], shell)
+    for scenario in (CLUSTER, CLUSTER_OF_5):
+        assert list(mine(scenario)) == ["ballot"]
+        said = capsys.readouterr().out
+        assert [line.split("(")[1][:3] for line in said.splitlines()[1:]] == ["4.2", "4.3", "4.4", "4.5"]
+    assert list(mine(CLUSTER_OF_5, "4.2")) == ["ballot"]
+    with pytest.raises(PieceError, match=r"4\.1.* has no part in CLUSTER_OF_5"):
+        mine(CLUSTER_OF_5, "4.1")
+
+
+def test_a_piece_of_the_same_name_in_a_scenario_of_other_parts_is_none_of_it(folder):
+    with pytest.raises(PieceError, match=r"3\.7.* has no part in CALLS"):
+        mine(CALLS, "3.7")

@@ -8,7 +8,7 @@ import pytest
 
 from lessonlib.errors import LessonError
 from lessonlib.learning.exercises import IDEA, LOOK, Exercise, judge
-from lessonlib.learning.probing import GIVEN_TIME, Example, by_example, reads_a_clock
+from lessonlib.learning.probing import GIVEN_TIME, Example, Name, by_example, reads_a_clock
 
 REQUIRED = "Twice is twice."
 
@@ -33,7 +33,7 @@ def test_the_first_example_that_fails_is_shown_as_it_can_be_typed():
 
 def test_a_hint_may_depend_on_what_came():
     example = Example("", "twice([1])", [1, 1], (([2], "Of the list."), (None, "Return it."), (..., "Else.")))
-    hints = [judged(lambda x, made=made: made, example).hint for made in ([2], None, 7)]
+    hints = [judged(lambda x, made=made: made, example).hint for made in ([2], None, [7])]
     assert hints == ["Of the list.", "Return it.", "Else."]
 
 
@@ -163,3 +163,36 @@ def test_the_hint_on_clocks_comes_before_others_and_only_where_an_answer_is_wron
     assert judged(ByTheClock, example).hint == "Other."
     assert judged(OfATimeOfItsOwn, example, time_is_given=True) is None
     assert judged(ByTheClock, Example("", "1", 1), time_is_given=True) is None
+
+
+def test_an_exception_and_a_value_of_another_kind_get_no_hint_about_the_subject():
+    example = Example("", "twice([1])", [2], "Of the subject.")
+    assert judged(lambda x: [3], example).hint == "Of the subject."
+    assert judged(lambda x: (2,), example).hint == "A tuple came back, where a list is asked for."
+    assert judged(lambda x: None, example).hint == "Nothing came back: is a `return` missing?"
+    assert "the traceback shows" in judged(lambda x: x["a"], example).hint
+    named = Example("", "twice([1])", [2], ((TypeError, "Of this exception."), (..., "Of the subject.")))
+    assert judged(lambda x: x["a"], named).hint == "Of this exception."
+
+
+def test_another_exception_than_the_one_that_is_asked_for_is_named():
+    def twice(x):
+        raise KeyError(x)
+
+    assert judged(twice, Example("", "twice(1)", ValueError, "No.")).hint.startswith("ValueError is what")
+
+
+def test_a_clock_may_be_imported_within_a_method():
+    def now():
+        import time
+
+        return time.time()
+
+    assert reads_a_clock(now)
+
+
+def test_the_hash_of_a_name_depends_on_its_salt_alone():
+    assert Name("a") == "a" == Name.of("a", 3)
+    assert hash(Name("node-1")) == hash(Name.of("node-1", 0)) == 2372012148
+    assert hash(Name.of("node-1", 3)) != hash(Name("node-1"))
+    assert Name.bare({Name("a"): Name("b"), 1: None}) == {"a": "b", 1: None}

@@ -194,6 +194,7 @@ def test_hostile_names_are_escaped():
         (lambda run: leaders(run, nodes="node-1"), "choose from"),
         (lambda run: leaders(run, bands=Bands(kind="none")), "nobody changed its role"),
         (lambda run: leaders(run, start_s=99), "start_s=99 is after"),
+        (lambda run: space_time(run, start_s=300, end_s=400), "start_s=300 is not before the run's end, at"),
         (lambda run: leaders("run"), "shows one run"),
         (lambda run: Bands(strong="leader"), "strong='leader' is one word"),
     ],

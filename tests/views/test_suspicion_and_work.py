@@ -28,18 +28,21 @@ def test_a_dead_node_was_suspected_after_so_long_and_a_live_one_falsely():
     words = picture.describe()
     assert "node-1: down from 2 s to 6 s: suspected after 400 ms, withdrawn at 6.1 s." in words
     assert "node-2: paused from 5 s to 5.2 s: never suspected." in words
-    assert "node-3: 1 FALSE suspicion: 7.4 s to 7.6 s. Highest level 10 of a threshold of 8." in words
-    assert "False suspicions in the whole run: 1." in texts(picture)
-    assert {"suspected after 400 ms", "false", "threshold 8", "phi"} <= set(texts(picture))
+    assert (
+        "node-3: SUSPECTED THOUGH REACHABLE, 1 in all: 7.4 s to 7.6 s. Highest level 10 of a threshold of 8."
+        in words
+    )
+    assert "In the whole run, suspected though up, running and reachable: 1." in texts(picture)
+    assert {"suspected after 400 ms", "though reachable", "threshold 8", "phi"} <= set(texts(picture))
 
 
-def test_a_suspicion_of_a_node_that_is_cut_off_is_no_false_one():
+def test_a_suspicion_of_a_node_that_is_cut_off_is_none_of_a_reachable_one():
     about = {"about": "a", "suspected": True, "silence_s": 0.5}
     records = [(0, "watching", "w", {"nodes": ["a"]}), (1_500_000, "suspicion", "w", about)]
     cut = suspicion(made_up(records, plan="1s..2s partition w | a")).describe()
     assert "a: cut off from 1 s to 2 s: suspected after 500 ms, never withdrawn." in cut
     one_way = suspicion(made_up(records, plan="1s..2s partition w > a")).describe()
-    assert "1 FALSE suspicion" in one_way  # what the node sends still arrives
+    assert "SUSPECTED THOUGH REACHABLE, 1 in all" in one_way  # what the node sends still arrives
 
 
 def test_a_suspicion_that_comes_just_after_an_outage_is_due_to_it():
@@ -50,6 +53,28 @@ def test_a_suspicion_that_comes_just_after_an_outage_is_due_to_it():
         (1_700_000, "suspicion", "w", about),
     ]
     assert "suspected after 700 ms" in suspicion(made_up(records)).describe()
+
+
+def test_who_is_paused_or_cut_off_is_counted_apart_from_who_is_well_and_who_is_dead():
+    def suspected(about, t_us):
+        return (t_us, "suspicion", "w", {"about": about, "suspected": True, "silence_s": 0.5})
+
+    records = [
+        (1_000_000, "pause", "a", {}),
+        suspected("a", 1_500_000),
+        suspected("b", 1_500_000),
+        (2_000_000, "resume", "a", {}),
+        (3_000_000, "crash", "c", {}),
+        suspected("c", 3_500_000),
+    ]
+    picture = suspicion(made_up(records, plan="1s..2s partition w | b"))
+    lines = [
+        "In the whole run, suspected though up, running and reachable: 0.",
+        "Suspected while alive, but paused or cut off: a (paused), b (cut off).",
+    ]
+    assert picture.describe().splitlines()[-2:] == lines
+    assert set(lines) <= set(texts(picture))
+    assert "while alive" not in suspicion(watched()).describe()
 
 
 def test_a_detector_without_levels_has_no_curve():
