@@ -1,16 +1,8 @@
 """The counter's histories repeat, byte for byte: in every process, with every hash seed, on every Python."""
 
-import json
-import os
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
-
 import pytest
-from pythons import pythons
+from repeats import ELSEWHERE, printed, printed_elsewhere
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json
 from lessonlib.lab import simulate
@@ -25,32 +17,10 @@ print(json.dumps([letters, *([run.history.digest(), run.describe()] for run in (
 """
 
 
-@cache
-def seen(python=sys.executable, hash_seed="0"):
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONHASHSEED": hash_seed,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    answer = subprocess.run(
-        [python, "-c", PROGRAM], capture_output=True, text=True, env=environment, check=False, timeout=120
-    )
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
-
-
-@pytest.mark.parametrize("hash_seed", ["1", "4242"])
-def test_another_hash_seed_changes_nothing(hash_seed):
-    assert seen(hash_seed=hash_seed) == seen()
-
-
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_every_python_sees_the_same(version):
-    if version not in pythons():
-        pytest.skip(f"there is no Python {version} here, only {', '.join(pythons())}")
-    assert seen(pythons()[version], "7") == seen()
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_elsewhere_it_is_the_same(where):
+    assert printed_elsewhere(PROGRAM, where) == printed(PROGRAM)
 
 
 def test_another_seed_is_another_run():
-    assert len({digest for digest, _ in seen()[1:]}) == 5
+    assert len({digest for digest, _ in printed(PROGRAM)[1:]}) == 5

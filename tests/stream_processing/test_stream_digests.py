@@ -1,16 +1,8 @@
 """The lesson's scenarios repeat, byte for byte: in every process, with every hash seed, on every Python."""
 
-import json
-import os
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
-
 import pytest
-from pythons import pythons
+from repeats import ELSEWHERE, printed, printed_elsewhere
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json
 from lessonlib.stream_processing.scenario import BATCHES, GROUP, RESTORE, WINDOWS
@@ -34,36 +26,13 @@ print(json.dumps([
 """
 
 
-@cache
-def digests(python=sys.executable, hash_seed="0"):
-    """Run the scenarios in a process of their own; return their digests and verdicts."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONHASHSEED": hash_seed,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    answer = subprocess.run(
-        [python, "-c", PROGRAM], capture_output=True, text=True, env=environment, check=False, timeout=120
-    )
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
-
-
-@pytest.mark.parametrize("hash_seed", ["1", "4242"])
-def test_another_hash_seed_changes_nothing(hash_seed):
-    assert digests(hash_seed=hash_seed) == digests()
-
-
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_every_python_sees_the_same(version):
-    if version not in pythons():
-        pytest.skip(f"there is no Python {version} here, only {', '.join(pythons())}")
-    assert digests(pythons()[version], "7") == digests()
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_elsewhere_it_is_the_same(where):
+    assert printed_elsewhere(PROGRAM, where) == printed(PROGRAM)
 
 
 def test_the_trial_tests_what_it_should():
-    found = digests()
+    found = printed(PROGRAM)
     assert len(found) == len({digest for *_, digest, _ in found}) == 16
     broken = {
         (name, system) for name, system, _, _, verdicts in found if any("broken" in v for v in verdicts)
