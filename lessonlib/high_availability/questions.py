@@ -195,7 +195,7 @@ CONCEPTS = {
         answer=400,
         tolerance=0,
         unit="messages",
-        feedback="5 × 4 × 20. With fifty nodes it is 49,000. So either the leader alone sends heartbeats, or nodes gossip.",
+        feedback="5 × 4 × 20. With fifty nodes it is 49,000. So either the leader alone sends heartbeats, or nodes gossip: each tells a few others whom it has heard.",
         otherwise="How many pairs of sender and receiver are there? Each has 20 messages a second.",
         mistakes={
             100: "Five nodes, 20 times a second each, but to four others.",

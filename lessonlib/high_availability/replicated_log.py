@@ -41,7 +41,7 @@ def commit_index(
 
     Args:
         matched: for each member the last index that is known to be on its disk, the leader's own included. One that
-            is missing has none. Learners are not in it: they do not count.
+            is missing has none. Who only listens (a learner) is not in it.
         members: the full membership, dead members included.
         term_of: the term of the leader's entry of an index.
         term: the leader's own term.
