@@ -24,6 +24,7 @@ from lessonlib.ports import MemoryDisk, Message
 
 THREE = ["node-1", "node-2", "node-3"]
 GIVEN = "The numbers are those that were given, and not those of the example."
+NOTHING = "Nothing came back: is a `return` missing?"
 
 # ---- 4.1 A timeout detector ------------------------------------------------------------------------------
 
@@ -125,7 +126,7 @@ _learns = by_example(
     Example(f"{BALLOT}; ballot.learn(3)", "ballot.term", 3,
             "A higher term is adopted: self.term = term."),
     Example(f"{BALLOT}; ballot.learn(3)", "(ballot.learn(2), ballot.term)", (False, 3),
-            "A term never goes back: what is lower than one's own is old news, and changes nothing."),
+            (((None, 3), NOTHING), (..., "A term never goes back: what is lower than one's own is old news, and changes nothing."))),
     Example(f"{BALLOT}; ballot.learn(3)", "ballot.learn(3)", False,
             "One's own term is no higher one."),
     Example(f"{BALLOT}; ballot.stand('node-1'); ballot.learn(2)", "ballot.promise", {"term": 2, "voted_for": None},
@@ -360,6 +361,11 @@ EVERYBODY = (
     "It lets everybody write. A lock alone does not fence, nor does a check by the client: between its check and its write "
     "it may be paused for ten seconds. The resource compares the token, at the write."
 )
+SILENT = "It refuses, and tells nobody: raise StaleToken, or the writer takes its value for written."
+AFTER = "It writes first, and refuses afterwards. Check the token before anything is changed."
+ANY_VALUE = (
+    "0, '' and None are values like any other: ask whether there is an entry, and not what its value is."
+)
 RACE = (
     "Between the check and the record another write came in. Check and record belong together, under self.lock. "
     "(SlowDisk takes 0.1 s for a record.)"
@@ -370,10 +376,13 @@ _fences = by_example(
     Example(STORE, "await store.read('stock')", 7, "What was written is read: the record goes into self.entries too."),
     Example(f"{STORE}; other = MyStore(MemoryDisk())", "await other.read('stock')", None,
             "Two stores share their entries: make them in __init__, and not in the class."),
-    Example(STORE, "await store.write('stock', 9, 33)", StaleToken, EVERYBODY),
+    Example(f"{STORE}; late = asyncio.create_task(store.write('stock', 9, 12)); await asyncio.wait([late])",
+            "(late.exception() is None, await store.read('stock'))", (False, 7),
+            (((True, 7), SILENT), ((False, 9), AFTER), (..., EVERYBODY))),
+    Example(STORE, "await store.write('stock', 9, 33)", StaleToken,
+            "34 has been seen, and 33 passes: every lower token is stale, one that is lower by 1 too."),
     Example(f"{STORE}; (refused,) = await asyncio.gather(store.write('stock', 9, 33), return_exceptions=True)",
             "(refused.token, refused.highest)", (33, 34), "StaleToken tells the writer its own token, and then the highest."),
-    Example(f"{STORE}; {LATE}", "await store.read('stock')", 7, "It writes first, and refuses afterwards. Check the token before anything is changed."),
     Example(f"{STORE}; {LATE}", "await store.write('stock', 9, 33)", StaleToken,
             "A refused write lowers the highest token, so that its second attempt passes. Only an accepted write sets it."),
     Example(f"{STORE}; await store.write('stock', 9, 34)", "await store.read('stock')", 9,
@@ -387,6 +396,10 @@ _fences = by_example(
     Example(f"{STORE}; await store.write('stock', 0, 35)", "await store.read('stock')", 0,
             "0 and None are values like any other. Ask whether there is an entry, and not whether it is true."),
     Example(f"{STORE}; await store.write('stock', None, 35)", "await store.read('stock')", None, "None is a value like any other."),
+    Example("store = MyStore(MemoryDisk()); await store.write('stock', 0, 34)", "await store.write('stock', 9, 33)", StaleToken,
+            f"A stored 0 is not fenced. {ANY_VALUE}"),
+    Example("store = MyStore(MemoryDisk()); await store.write('stock', None, 34)", "await store.write('stock', 9, 33)", StaleToken,
+            f"A stored None is not fenced. {ANY_VALUE}"),
     Example(f"{STORE}; await store.write('price', 3, 33)", "(await store.read('price'), await store.read('none'))", (3, None),
             "One highest token for all keys refuses too much: each key is a resource of its own, with its own highest token."),
     names=STORE_NAMES,
@@ -407,6 +420,9 @@ _survives = by_example(
         "After a restart it has forgotten that it has seen 34, and lets 33 through: the token belongs into the record on the "
         "disk.",
     ),
+    Example(f"disk = MemoryDisk(); store = MyStore(disk); await store.write('stock', 7, 34); {LATE}; store = MyStore(disk)",
+            "await store.read('stock')", 7,
+            "A refused write is on the disk, and comes back at the restart. Compare first, then append."),
     Example("disk = MemoryDisk(); store = MyStore(disk); await store.write('job', 'node-1/7', 34); store = MyStore(disk)",
             "await store.write('job', 'node-2/3', 33)", StaleToken,
             "Some values reach the disk, and others do not: a text is to survive as a number does."),
@@ -457,6 +473,10 @@ UNKNOWN = (
     "`matched` knows only who has answered, matched.get(member, 0), and the log may have dropped what is committed: ask "
     "term_of only about later ones, and never about 0, which is no entry."
 )
+DROPPED = (
+    "It asks term_of about what is committed already, which the log may have dropped. term_of knows the entries *above* "
+    "`committed`: compare the index with `committed` first."
+)
 QUORUM = "Only what a majority of *all* members holds: those that are silent count in len(members) too."
 
 
@@ -478,7 +498,7 @@ def _quorum(
         f"members = {members}; log = {dict(log)}",
         f"quorum_index({held}, members, log.__getitem__, term={term}, committed={committed})",
         expected,
-        ((KeyError, UNKNOWN), (None, "Nothing came back: is a `return` missing?"), *own),
+        ((KeyError, UNKNOWN), (None, NOTHING), *own),
     )  # fmt: skip
 
 
@@ -497,6 +517,22 @@ _quorums = by_example(
     _quorum((5,), ONES, 1, 0, 5, "A single member is its own majority."),
     _quorum((0, 0, 0), {}, 1, 0, 0, "Nothing has been written: nothing is committed, and term_of has nothing to say."),
 )  # fmt: skip
+_members_only = by_example(
+    "quorum_index",
+    "Only members count towards the quorum.",
+    Example(
+        "members = ['node-1', 'node-2', 'node-3']; log = {1: 1, 2: 1}; held = {'node-1': 2, 'node-8': 2, 'node-9': 2}",
+        "quorum_index(held, members, log.__getitem__, term=1, committed=0)",
+        0,
+        "It counts whoever is in `matched`. A learner, or who has been removed, may hold all entries and is no member.",
+    ),
+)
+
+
+def _clusters(answer: Any) -> Finding | None:
+    return _quorums(answer) or _members_only(answer)
+
+
 _own_term = by_example(
     "quorum_index",
     "Only an entry of the leader's own term is committed by counting; all before it are committed with it.",
@@ -514,10 +550,10 @@ _never_back = by_example(
     _quorum((5, 5, 5), {4: 1, 5: 1}, 1, 3, 5, UNKNOWN),
     _quorum((5, 5, 5), ONES, 2, 5, 5, "Nothing is new: the result is `committed`."),
     Example(
-        "members = ['node-1', 'node-2', 'node-3']; log = {1: 1, 2: 1}; held = {'node-1': 2, 'node-8': 2, 'node-9': 2}",
-        "quorum_index(held, members, log.__getitem__, term=1, committed=0)",
-        0,
-        "Only members count towards the quorum: a learner, or who has been removed, does not.",
+        "members = ['node-1', 'node-2', 'node-3']; log = {3: 1}; held = {'node-1': 2, 'node-2': 2, 'node-3': 2}",
+        "quorum_index(held, members, log.__getitem__, term=1, committed=2)",
+        2,
+        ((KeyError, DROPPED), (None, NOTHING), (..., "Nothing is new: the result is `committed`.")),
     ),
 )  # fmt: skip
 _untouched = by_example(
@@ -1063,7 +1099,7 @@ EXERCISES: dict[str, Exercise] = {
         scenario=CLUSTER_OF_5,
         part="quorum",
         probes=(
-            ("clusters of 1 to 5 members", _quorums),
+            ("clusters of 1 to 5 members", _clusters),
             ("entries of an old term", _own_term),
             ("what has been committed before", _never_back),
             ("arguments that others use too", _untouched),

@@ -142,7 +142,7 @@ class Votes:
         keeps_vote
     ) = shared = False
     all_of_them = wrong_word = deaf = exactly = past_frees = old_news_frees = learns_late = past_again = False
-    refusal_frees = as_text = as_number = next_only = a_strangers_no = remembers = False
+    refusal_frees = as_text = as_number = next_only = a_strangers_no = remembers = says_nothing = False
 
     def __init__(self, members, promise=None):
         self.seen = {}
@@ -182,6 +182,8 @@ class Votes:
             if not self.keeps_vote:
                 self.state["voted_for"] = None
             self.state["term"] = term if self.goes_back else max(term, self.term)
+        if self.says_nothing and not higher:
+            return None
         return higher
 
     def fit(self, its_log, my_log):
@@ -293,8 +295,8 @@ class Shelf:
         first_only
     ) = False
     values_first = swallows = checked_by_client = invisible = no_text = swapped = zero_is_none = only_true = (
-        False
-    )
+        disk_first
+    ) = silent = returns_it = by_one = true_fenced = none_unfenced = False
 
     def __init__(self, disk=None):
         self.disk = disk or MemoryDisk()
@@ -331,27 +333,39 @@ class Shelf:
         low = str(token) < str(highest) if self.as_text else token < highest
         if self.strict and resource in self.tokens:
             low = token <= highest
+        if self.by_one:
+            low = token < highest - 1
+        if self.true_fenced:
+            low = self.values.get(key) and low
+        if self.none_unfenced:
+            low = self.values.get(key) is not None and low
+        record = {"key": key, "value": value, "token": token}
+        if self.disk_first:
+            await self.disk.append("shelf", record)
         if low and not self.open_door and not self.checked_by_client:
             given = (highest, token) if self.swapped else (token, highest)
-            raise StaleToken(f"{token} is stale", token=given[0], highest=given[1])
+            stale = StaleToken(f"{token} is stale", token=given[0], highest=given[1])
+            if self.silent or self.returns_it:
+                return stale if self.returns_it else None
+            raise stale
         if self.zero_is_none and not token:
             raise StaleToken("no token", token=0, highest=1)
         if self.values_first:
             self.values[key] = value
-        record = {"key": key, "value": value, "token": token}
         if self.token_in_memory:
             del record["token"]
-        if not self.in_memory and not (self.no_text and isinstance(value, str)):
+        if not self.in_memory and not self.disk_first and not (self.no_text and isinstance(value, str)):
             try:
                 await self.disk.append("shelf", record)
             except OSError:
                 if not self.swallows:
                     raise
-                return
+                return None
         if not self.invisible:
             self.values[key] = value
         if not (self.first_only and resource in self.tokens):
             self.tokens[resource] = token
+        return None
 
     async def read(self, key):
         await self.load()
@@ -441,6 +455,11 @@ def half_of_them(matched, members, term_of, *, term, committed):
     held = sorted(matched.get(m, 0) for m in members)
     index = held[len(held) // 2]
     return index if index > committed and term_of(index) == term else committed
+
+
+def asks_of_the_committed(matched, members, term_of, *, term, committed):
+    index = sorted(matched.get(m, 0) for m in members)[(len(members) - 1) // 2]
+    return index if index >= max(committed, 1) and term_of(index) == term else committed
 
 
 def goes_back(matched, members, term_of, *, term, committed):
@@ -899,6 +918,7 @@ MISCONCEPTIONS = {
         ("higher by more than one", votes(next_only=True)),
         ("Nor does the refusal of somebody count", votes(a_strangers_no=True)),
         ("remembers none of an earlier election", votes(remembers=True)),
+        ("Nothing came back", votes(says_nothing=True)),
     ],
     "4.3": [
         ("It lets everybody write", shelf(open_door=True)),
@@ -921,6 +941,12 @@ MISCONCEPTIONS = {
         ("0 and None are values", shelf(only_true=True)),
         ("Two stores share their entries", Together),
         ("StaleToken is what the caller looks for", Raises),
+        ("Compare first, then append", shelf(disk_first=True)),
+        ("It refuses, and tells nobody", shelf(silent=True)),
+        ("the writer takes its value for written", shelf(returns_it=True)),
+        ("lower by 1 too", shelf(by_one=True)),
+        ("A stored 0 is not fenced", shelf(true_fenced=True)),
+        ("A stored None is not fenced", shelf(none_unfenced=True)),
     ],
     "4.4": [
         ("those that are silent count", of_those_reached),
@@ -932,7 +958,8 @@ MISCONCEPTIONS = {
         ("Do not stop at the first", stops_at_the_old),
         ("Two of five are no quorum", three_of_them),
         ("ask term_of only about later ones", from_the_beginning),
-        ("Only members count towards the quorum", whoever_answers),
+        ("Required: Only members count towards the quorum", whoever_answers),
+        ("about what is committed already", asks_of_the_committed),
         ("work on a copy", spoils),
         ("as sorted(...) makes one, and ask", fills_in),
         ("never about 0, which is no entry", asks_of_zero),
