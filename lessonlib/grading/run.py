@@ -27,6 +27,7 @@ from lessonlib.places import MINE_VARIABLE
 
 hookimpl = HookimplMarker("pytest")
 
+STARTS_MAX = 3  # kernels take their ports by luck: two that start together may want the same one
 LINE_BYTES_MAX = 200_000
 MESSAGE_CHARACTERS_MAX = 2_000
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07?|\x1b.")
@@ -74,15 +75,29 @@ class Run:
         cells: how each cell that was started ended, by its id.
         lost: why cells are missing from these; empty if none is.
         notes: limits that do not work on this system.
+        begun: whether there was a kernel to run cells in.
     """
 
     cells: Mapping[str, CellEnd]
     lost: str
     notes: tuple[str, ...]
+    begun: bool = True
 
 
 def run(notebook: Path, limits: Limits, seconds_left: float) -> Run:
-    """Run a notebook in its folder, in a process of its own, and end that process with all that it started."""
+    """Run a notebook in its folder, in a process of its own, and end that process with all that it started.
+
+    A kernel that does not start has run nothing of the learner's, so it is tried again.
+    """
+    deadline = time.monotonic() + max(seconds_left, 0)
+    for _ in range(STARTS_MAX):
+        result = _run_once(notebook, limits, deadline)
+        if result.begun:
+            break
+    return result
+
+
+def _run_once(notebook: Path, limits: Limits, deadline: float) -> Run:
     reading, writing = os.pipe()
     log = notebook.with_suffix(".log")
     command = [
@@ -93,7 +108,6 @@ def run(notebook: Path, limits: Limits, seconds_left: float) -> Run:
         str(writing),
         json.dumps(asdict(limits)),
     ]
-    deadline = time.monotonic() + max(seconds_left, 0)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -110,7 +124,7 @@ def run(notebook: Path, limits: Limits, seconds_left: float) -> Run:
     ends: dict[str, CellEnd] = {}
     notes: list[str] = []
     running: str | None = None
-    why = "The process that runs the cells died."
+    why, begun = "The process that runs the cells died.", True
     try:
         for event in _events(reading, deadline):
             if event is None:
@@ -122,7 +136,7 @@ def run(notebook: Path, limits: Limits, seconds_left: float) -> Run:
                 case {"note": str(note)}:
                     notes.append(note)
                 case {"not begun": str(reason)}:
-                    why = f"The run could not begin: {reason}"
+                    why, begun = f"The run could not begin: {reason}", False
                 case {"start": str(cell)}:
                     running = cell
                 case {"end": str(cell), "passed": bool(), "error": str(), "message": str()}:
@@ -141,7 +155,7 @@ def run(notebook: Path, limits: Limits, seconds_left: float) -> Run:
     lost = next((end.trouble for end in ends.values() if end.trouble), "")
     if not ends:
         lost = why
-    return Run(ends, lost, tuple(notes))
+    return Run(ends, lost, tuple(notes), begun or bool(ends))
 
 
 def _events(pipe: int, deadline: float) -> Iterator[dict[str, Any] | None]:
