@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.lab_page import DARK, LIGHT
-from browser.server import STOP_S, JupyterLab
+from browser.server import START_S, STOP_S, JupyterLab
 
 CELLS = {
     "slider": """
@@ -57,13 +57,23 @@ def test_a_test_that_fails_leaves_neither_a_server_nor_a_kernel_behind(tmp_path)
         # A child of a container's first process may stay as a zombie, which runs no more.
         return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
+    def family(pid):
+        return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+    def words_of(process):
+        try:
+            return process.cmdline()
+        except psutil.Error:  # it has ended meanwhile, as what a server asks the system at its start does
+            return []
+
     with pytest.raises(ZeroDivisionError), JupyterLab(tmp_path) as lab:
         lab.ask("kernels", {"name": "python3"})
-        processes = [
-            psutil.Process(lab.process.pid),
-            *psutil.Process(lab.process.pid).children(recursive=True),
-        ]
-        assert any("ipykernel" in word for process in processes for word in process.cmdline())
+        processes = family(lab.process.pid)
+        deadline = time.monotonic() + START_S
+        while not any("ipykernel" in word for process in processes for word in words_of(process)):
+            assert time.monotonic() < deadline, "no kernel has come to life"
+            time.sleep(0.1)
+            processes = family(lab.process.pid)
         raise ZeroDivisionError
     deadline = time.monotonic() + STOP_S
     while alive(processes) and time.monotonic() < deadline:
